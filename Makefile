@@ -1,0 +1,35 @@
+# make demo   train and test PEViT on shuffled Fashion-MNIST
+# make test   the tests, with OneDL's mm packages; STACK=openmmlab for OpenMMLab's last releases
+# Each sets up what it needs by itself, in .venv-$(STACK). ARGS="-k grid" goes on to pytest.
+STACK ?= onedl
+VENV ?= .venv-$(STACK)
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint bench lock setup
+
+$(READY): setup.py requirements/$(STACK).txt tools/dev/setup_env.sh
+	bash tools/dev/setup_env.sh $(STACK) $(VENV)
+
+setup: $(READY)
+
+demo: $(READY)
+	$(PY) tools/dataset_converters/fashion_mnist.py
+	$(PY) tools/demo.py
+
+test: $(READY)
+	$(PY) -m pytest $(ARGS)
+
+lint: $(READY)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+bench: $(READY) $(VENV)/.bench
+	$(PY) benchmarks/transforms.py
+	$(PY) benchmarks/models.py
+
+$(VENV)/.bench: requirements/bench.txt $(READY)
+	bash tools/dev/setup_env.sh bench $(VENV)
+
+lock:
+	bash tools/dev/lock.sh

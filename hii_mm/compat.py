@@ -1,0 +1,131 @@
+"""The two sets of mm packages, and what each needs to run everywhere.
+
+OneDL's and OpenMMLab's distributions own the same import names, so an
+environment holds one set or the other. Nothing here imports torch or mm*
+before it is asked to.
+"""
+
+import importlib.machinery
+import importlib.util
+import sys
+import types
+from functools import lru_cache
+from importlib import metadata
+
+STACKS = {
+    'onedl': ('onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmpretrain'),
+    'openmmlab': ('mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmpretrain'),
+}
+INSTALL = "pip install 'hii-mm[{}]'"
+
+
+class StackError(ImportError):
+    """No mm packages, or two sets of them in one environment."""
+
+
+def installed_packages():
+    """``{stack: {distribution: version}}`` of what is installed, by ``STACKS``."""
+    found = {}
+    for stack, names in STACKS.items():
+        for name in names:
+            try:
+                found.setdefault(stack, {})[name] = metadata.version(name)
+            except metadata.PackageNotFoundError:
+                pass
+    return found
+
+
+def find_stack():
+    """The installed stack: ``('onedl' or 'openmmlab', {distribution: version})``.
+
+    Raises:
+        StackError: there is none, or there are two. The message names the
+            packages found and the command to run.
+    """
+    found = installed_packages()
+    if len(found) == 1:
+        return next(iter(found.items()))
+    if not found:
+        raise StackError(
+            'hii_mm needs the mm packages for this, and found none of '
+            f'{", ".join(STACKS["onedl"])} (or {", ".join(STACKS["openmmlab"])}). Run: {INSTALL.format("onedl")}'
+        )
+    listed = {stack: ', '.join(f'{n} {v}' for n, v in names.items()) for stack, names in found.items()}
+    raise StackError(
+        f'two sets of mm packages overwrite each other here: {listed["onedl"]} and {listed["openmmlab"]}. '
+        f'Make a new environment and run: {INSTALL.format("onedl")} - or, in this one: '
+        f'pip uninstall -y {" ".join(n for names in found.values() for n in names)} && {INSTALL.format("onedl")}'
+    )
+
+
+@lru_cache(maxsize=1)
+def prepare():
+    """Make the installed stack usable. Runs once.
+
+    Raises:
+        StackError: see :func:`find_stack`.
+    """
+    stack, _ = find_stack()
+    if ops_kind() == 'missing':
+        _stand_in_for_ops()
+    if stack == 'openmmlab':
+        _allow_mmengine_checkpoints()
+
+
+def ops_kind():
+    """``'compiled'``, ``'stand-in'`` or ``'missing'``: what ``mmcv._ext`` is."""
+    if isinstance(sys.modules.get('mmcv._ext'), _MissingOps):
+        return 'stand-in'
+    return 'compiled' if importlib.util.find_spec('mmcv._ext') else 'missing'
+
+
+class _MissingOps(types.ModuleType):
+    """Stands where mmcv's compiled ops should be; each op raises when called."""
+
+    __file__ = None
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.__spec__ = importlib.machinery.ModuleSpec(name, loader=None)  # mmengine asks find_spec for it
+
+    def __getattr__(self, name):
+        if name.startswith('__'):
+            raise AttributeError(name)
+
+        def op(*args, **kwargs):
+            raise RuntimeError(
+                f'mmcv op {name!r} was called, but mmcv was installed without its compiled ops. '
+                'hii_mm needs none of them; for models that do, build mmcv from source: '
+                'https://mmcv.readthedocs.io/en/latest/get_started/build.html'
+            )
+
+        return op
+
+
+def _stand_in_for_ops():
+    from mmengine.logging import print_log
+
+    sys.modules['mmcv._ext'] = _MissingOps('mmcv._ext')
+    print_log(
+        'hii_mm: mmcv has no compiled ops here; a stand-in lets mmdet be imported, '
+        'and models that call such an op will say so.',
+        logger='current',
+    )
+
+
+def _allow_mmengine_checkpoints():
+    """Let ``torch.load(weights_only=True)`` read what mmengine 0.10.7 saves.
+
+    From torch 2.6 on that is the default, and mmengine's own checkpoints hold
+    its log buffers as NumPy arrays and scalars.
+    """
+    import numpy as np
+    import torch
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    if not hasattr(torch.serialization, 'add_safe_globals'):
+        return
+    multiarray = importlib.import_module('numpy._core.multiarray' if hasattr(np, '_core') else 'numpy.core.multiarray')
+    plain = [HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar]
+    dtypes = {type(np.dtype(t)) for t in (np.float32, np.float64, np.int32, np.int64, np.uint8, np.bool_)}
+    torch.serialization.add_safe_globals(plain + list(dtypes))

@@ -1,0 +1,20 @@
+"""Shuffling and mixing of patches: the one place where pixels are moved.
+
+NumPy only. Everything else in the package (transforms, tools, tests) samples a
+*plan* here once and then applies it, so that an image and whatever belongs to
+it are moved in the same way.
+
+>>> import numpy as np
+>>> from hii_mm.encryption import ShuffleParams
+>>> image = np.arange(64 * 48, dtype=np.uint16).reshape(64, 48)
+>>> plan = ShuffleParams(patch_size=16).plan(image.shape, np.random.default_rng(0))
+>>> encrypted = plan.apply(image)
+>>> bool((plan.invert(encrypted) == image).all())
+True
+"""
+
+from .grid import PatchGrid
+from .mixup import MixupParams, MixupPlan
+from .shuffle import ShuffleParams, ShufflePlan
+
+__all__ = ['MixupParams', 'MixupPlan', 'PatchGrid', 'ShuffleParams', 'ShufflePlan']

@@ -1,0 +1,88 @@
+"""How an image is cut into equal patches."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import checks
+
+
+@dataclass(frozen=True)
+class PatchGrid:
+    """The patches of one image size. All pairs are (h, w), in pixels.
+
+    Args:
+        plain_shape: (h, w) of the plain image.
+        patch_size: an int, or (h, w).
+        remainder: what happens where h or w is no multiple of the patch:
+            ``'error'`` refuses, ``'pad'`` repeats the last row and column at
+            the bottom and right until it is, ``'crop'`` leaves out the rest
+            at the bottom and right.
+
+    Raises:
+        TypeError: sizes that are no whole numbers.
+        ValueError: sizes below 1, a patch larger than the image (for
+            ``'error'`` and ``'crop'``), or an odd size under ``'error'``.
+    """
+
+    plain_shape: tuple
+    patch_size: tuple
+    remainder: str = 'error'
+
+    def __post_init__(self):
+        object.__setattr__(self, 'plain_shape', checks.pair('image size', tuple(self.plain_shape), 1))
+        object.__setattr__(self, 'patch_size', checks.pair('patch_size', self.patch_size, 1))
+        checks.one_of('remainder', self.remainder, checks.REMAINDERS)
+        (h, w), (ph, pw) = self.plain_shape, self.patch_size
+        if self.remainder == 'pad':
+            return
+        if ph > h or pw > w:
+            raise ValueError(
+                f'patch_size {ph} x {pw} is larger than the image, {h} x {w} (h x w); '
+                f'use a patch of at most {h} x {w}' + (", or remainder='pad'" if self.remainder == 'error' else '')
+            )
+        if self.remainder == 'error' and (h % ph or w % pw):
+            raise ValueError(
+                f'image size {h} x {w} (h x w) is no multiple of patch_size {ph} x {pw}: '
+                f"resize it to {h - h % ph} x {w - w % pw}, or choose remainder='pad' or 'crop'"
+            )
+
+    @property
+    def shape(self):
+        """(rows, columns) of patches."""
+        (h, w), (ph, pw) = self.plain_shape, self.patch_size
+        if self.remainder == 'pad':
+            return -(-h // ph), -(-w // pw)
+        return h // ph, w // pw
+
+    @property
+    def fitted_shape(self):
+        """(h, w) after padding or cropping: a multiple of the patch size."""
+        return self.shape[0] * self.patch_size[0], self.shape[1] * self.patch_size[1]
+
+    def fit(self, image):
+        """(H, W[, C]) -> (h, w[, C]) of ``fitted_shape``; a view unless padded."""
+        h, w = self.fitted_shape
+        down, right = max(0, h - image.shape[0]), max(0, w - image.shape[1])
+        if down or right:
+            return np.pad(image, [(0, down), (0, right)] + [(0, 0)] * (image.ndim - 2), mode='edge')
+        return image[:h, :w]
+
+    def unfit(self, fitted, fill=0):
+        """Undo :meth:`fit`: what was padded goes, what was cropped is ``fill``."""
+        h, w = self.plain_shape
+        if fitted.shape[0] >= h and fitted.shape[1] >= w:
+            return fitted[:h, :w]
+        plain = np.full((h, w) + fitted.shape[2:], fill, dtype=fitted.dtype)
+        plain[: fitted.shape[0], : fitted.shape[1]] = fitted
+        return plain
+
+
+def as_patches(image, rows, cols):
+    """View (rows * h, cols * w[, C]) as (rows, cols, h, w[, C]), without a copy.
+
+    ``image`` must be C-contiguous in its last axes, as a fresh array is.
+    """
+    h, w = image.shape[0] // rows, image.shape[1] // cols
+    split = image.reshape((rows, h, cols, w) + image.shape[2:])
+    return split.swapaxes(1, 2)

@@ -1,0 +1,116 @@
+"""Mixing-up (MI): the sub-patches of each patch are averaged into one.
+
+Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
+arXiv 2306.03679, section 3.2.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import checks
+from .grid import PatchGrid
+
+
+@dataclass(frozen=True)
+class MixupParams:
+    """Public parameters of mixing-up: all there is to it, it has no secret.
+
+    Args:
+        patch_size: an int, or (h, w), in pixels.
+        grid: each patch is cut into ``grid`` x ``grid`` sub-patches.
+        remainder: ``'error'``, ``'pad'`` or ``'crop'``, see :class:`PatchGrid`.
+
+    Raises:
+        TypeError, ValueError: a value that is not accepted, or a patch size
+            that is no multiple of ``grid``.
+    """
+
+    patch_size: object = 16
+    grid: int = 2
+    remainder: str = 'error'
+
+    def __post_init__(self):
+        object.__setattr__(self, 'patch_size', checks.pair('patch_size', self.patch_size, 1))
+        object.__setattr__(self, 'grid', checks.whole('grid', self.grid, 2))
+        checks.one_of('remainder', self.remainder, checks.REMAINDERS)
+        if any(side % self.grid for side in self.patch_size):
+            raise ValueError(
+                f'patch_size {self.patch_size[0]} x {self.patch_size[1]} is no multiple of grid {self.grid}'
+            )
+
+    def plan(self, plain_shape, rng=None):
+        """The plan for an image of (h, w). Nothing is random: ``rng`` is not used.
+
+        Raises:
+            ValueError: a size that cannot be cut into patches.
+        """
+        return MixupPlan(PatchGrid(plain_shape[:2], self.patch_size, self.remainder), self.grid)
+
+
+@dataclass(frozen=True)
+class MixupPlan:
+    """How the patches of one image size are mixed. Made by :meth:`MixupParams.plan`.
+
+    Attributes:
+        grid: the :class:`PatchGrid` of the plain image.
+        parts: sub-patches along each side of a patch.
+    """
+
+    grid: PatchGrid
+    parts: int
+
+    @property
+    def plain_shape(self):
+        """(h, w) of the plain image."""
+        return self.grid.plain_shape
+
+    @property
+    def encrypted_shape(self):
+        """(h, w) of the mixed image."""
+        h, w = self.grid.fitted_shape
+        return h // self.parts, w // self.parts
+
+    def apply(self, image):
+        """Average the sub-patches; the input is not changed.
+
+        Integers are rounded half up, ``(sum + g*g//2) // (g*g)``; floats are
+        the mean. There is no inverse: g*g - 1 of g*g values are gone.
+
+        Args:
+            image: (H, W) or (H, W, C), uint8, uint16 or float32, any strides.
+
+        Returns:
+            ndarray: of ``encrypted_shape`` (plus C), same dtype.
+
+        Raises:
+            TypeError, ValueError: not such an image, or not of ``plain_shape``.
+        """
+        checks.check_image(image, *self.plain_shape)
+        fitted = np.ascontiguousarray(self.grid.fit(image))
+        (rows, cols), g = self.grid.shape, self.parts
+        ph, pw = self.grid.patch_size
+        # (rows, g, ph/g, W*C): whole lines are added first, then (.., cols, g, pw/g*C)
+        total = _sum(fitted.reshape(rows, g, ph // g, -1), _wide(fitted.dtype, g))
+        total = _sum(total.reshape(rows * (ph // g) * cols, g, -1), total.dtype)
+        if fitted.dtype.kind == 'u':
+            total += g * g // 2
+            total //= g * g
+        else:
+            total /= g * g
+        return total.astype(fitted.dtype, copy=False).reshape(self.encrypted_shape + fitted.shape[2:])
+
+
+def _wide(dtype, g):
+    """The narrowest dtype that holds the sum of g*g values and the rounding."""
+    if dtype.kind == 'f':
+        return dtype
+    return np.min_scalar_type(int(np.iinfo(dtype).max) * g * g + g * g // 2)
+
+
+def _sum(parts, dtype):
+    """Sum over axis 1, in ``dtype``."""
+    total = parts[:, 0].astype(dtype)
+    for i in range(1, parts.shape[1]):
+        np.add(total, parts[:, i], out=total, casting='unsafe')
+    return total

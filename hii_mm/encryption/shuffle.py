@@ -1,0 +1,292 @@
+"""Random shuffling (RS): the patches of an image change places.
+
+Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
+arXiv 2306.03679, section 3.2. Gap, drop, orient and window are ours.
+"""
+
+import warnings
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from . import checks
+from .grid import PatchGrid, as_patches
+
+MIRROR = 4  # orientation codes: quarter turns 0..3, plus 4 if mirrored after the turn
+
+
+@dataclass(frozen=True)
+class ShuffleParams:
+    """Public parameters of a shuffle. Knowing them does not undo it.
+
+    Args:
+        patch_size: an int, or (h, w), in pixels.
+        gap: pixels removed on every side of each patch. The rest of the
+            patch, its core, is (h - 2 gap, w - 2 gap); cores are laid side by
+            side, so the encrypted image is smaller.
+        drop_ratio: least share of patches thrown away, in [0, 1). The kept ones
+            fill a full rectangle: of all rectangles of at most as many rows
+            and columns as the grid, and at most (1 - drop_ratio) of its
+            patches, the one of most patches; among equals the one whose sides
+            are nearest to the grid's own proportion, then the wider.
+        orient: give each patch a random one of the 8 (square) or 4 (oblong)
+            flips and rotations.
+        window: permute only within windows of ``window`` x ``window`` places,
+            counted from the top left; those at the right and bottom border
+            may be smaller. With ``drop_ratio`` the windows lie on the kept
+            rectangle, which the kept patches first fill in their plain order.
+        remainder: ``'error'``, ``'pad'`` or ``'crop'``, see :class:`PatchGrid`.
+
+    Raises:
+        TypeError, ValueError: a value that is not accepted.
+    """
+
+    patch_size: object = 16
+    gap: int = 0
+    drop_ratio: float = 0.0
+    orient: bool = False
+    window: object = None
+    remainder: str = 'error'
+
+    def __post_init__(self):
+        def keep(name, value):
+            object.__setattr__(self, name, value)
+
+        keep('patch_size', checks.pair('patch_size', self.patch_size, 1))
+        keep('gap', checks.whole('gap', self.gap, 0))
+        keep('drop_ratio', checks.share('drop_ratio', self.drop_ratio))
+        keep('orient', checks.flag('orient', self.orient))
+        checks.one_of('remainder', self.remainder, checks.REMAINDERS)
+        if self.window is not None:
+            keep('window', checks.whole('window', self.window, 2))
+        if 2 * self.gap >= min(self.patch_size):
+            raise ValueError(
+                f'gap {self.gap} leaves nothing of a patch of {self.patch_size[0]} x {self.patch_size[1]}: '
+                f'it must be less than half the shorter side, at most {(min(self.patch_size) - 1) // 2}'
+            )
+
+    @property
+    def core_size(self):
+        """(h, w) in pixels of what is left of a patch: the model's patch size."""
+        return self.patch_size[0] - 2 * self.gap, self.patch_size[1] - 2 * self.gap
+
+    def plan(self, plain_shape, rng):
+        """Sample where each patch goes.
+
+        Draws, in this order: the kept patches (if any are dropped), one
+        permutation a window in row-major order (drawn again while it is the
+        identity), and the orientations.
+
+        Args:
+            plain_shape: (h, w), or an image's whole shape.
+            rng: a :class:`numpy.random.Generator`, or an object with its
+                ``permutation(n)`` and ``integers(high, size=)``.
+
+        Returns:
+            ShufflePlan
+
+        Raises:
+            ValueError: a size that cannot be cut into patches, a single
+                patch, or a ``drop_ratio`` that leaves none.
+        """
+        grid = PatchGrid(plain_shape[:2], self.patch_size, self.remainder)
+        total = grid.shape[0] * grid.shape[1]
+        if total < 2:
+            h, w = grid.plain_shape
+            raise ValueError(
+                f'an image of {h} x {w} (h x w) holds a single patch of {self.patch_size[0]} x {self.patch_size[1]}: '
+                'there is nothing to shuffle; use smaller patches'
+            )
+        shape = kept_shape(grid.shape, self.drop_ratio)
+        kept = shape[0] * shape[1]
+        plain = None if kept == total else np.sort(rng.permutation(total)[:kept])
+        permutation = _permute(shape, self.window, rng)
+        if plain is not None:
+            permutation = plain[permutation]
+        orientation = None
+        if self.orient:
+            square = self.patch_size[0] == self.patch_size[1]
+            orientation = rng.integers(8, size=kept) if square else 2 * rng.integers(4, size=kept)
+        return ShufflePlan(grid, self.gap, shape, permutation, orientation)
+
+
+def kept_shape(grid_shape, drop_ratio):
+    """(rows, columns) of the rectangle that the kept patches fill.
+
+    The rule stands in :class:`ShuffleParams`.
+
+    Raises:
+        ValueError: nothing would be left.
+    """
+    rows, cols = grid_shape
+    if drop_ratio == 0:
+        return rows, cols
+    most = int(rows * cols * (1 - drop_ratio) + 1e-9)
+    if most < 1:
+        least = 1 - 1 / (rows * cols)
+        raise ValueError(
+            f'drop_ratio {drop_ratio} leaves none of the {rows} x {cols} patches: at most {least:.4g} leaves one'
+        )
+    shapes = [(r, min(cols, most // r)) for r in range(1, min(rows, most) + 1)]
+    return max(shapes, key=lambda s: (s[0] * s[1], -abs(s[0] * cols - s[1] * rows), s[1]))
+
+
+def _permute(shape, window, rng):
+    """Row-major permutation of rows x columns places, none of it the identity."""
+    rows, cols = shape
+    places = np.arange(rows * cols).reshape(shape)
+    if window is None:
+        return _not_identity(rows * cols, rng)
+    if window < max(shape) and rows % window == 1 and cols % window == 1:
+        warnings.warn(
+            f'window {window} on {rows} x {cols} patches leaves a window of one patch in the bottom right '
+            'corner, which stays where it is',
+            stacklevel=3,
+        )
+    moved = np.empty_like(places)
+    for top in range(0, rows, window):
+        for left in range(0, cols, window):
+            here = np.s_[top : top + window, left : left + window]
+            block = places[here]
+            moved[here] = block.ravel()[_not_identity(block.size, rng)].reshape(block.shape)
+    return moved.ravel()
+
+
+def _not_identity(count, rng):
+    """A uniform permutation of ``count`` things other than the identity (if two or more)."""
+    while True:
+        order = rng.permutation(count)
+        if count < 2 or order[0] != 0 or (order != np.arange(count)).any():
+            return order
+
+
+@lru_cache(maxsize=16)
+def _first_lines(shape, height):
+    """int64 (rows * cols,): where in a list of runs the patch at each place starts."""
+    place = np.arange(shape[0] * shape[1])
+    return place + place // shape[1] * (height - 1) * shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class ShufflePlan:
+    """Where each patch of one image goes. Made by :meth:`ShuffleParams.plan`.
+
+    Attributes:
+        grid: the :class:`PatchGrid` of the plain image.
+        gap: pixels removed on every side of each patch.
+        shape: (rows, columns) of the encrypted image's places.
+        permutation: int64 (rows * columns,); place i, counted row by row,
+            holds plain patch ``permutation[i]``, counted the same way.
+        orientation: int64 (rows * columns,) or None; the patch at place i was
+            turned by ``orientation[i] % 4`` quarters anti-clockwise, then
+            mirrored left to right if ``orientation[i] >= 4``.
+    """
+
+    grid: PatchGrid
+    gap: int
+    shape: tuple
+    permutation: np.ndarray = field(repr=False)
+    orientation: object = field(default=None, repr=False)
+
+    @property
+    def plain_shape(self):
+        """(h, w) of the plain image."""
+        return self.grid.plain_shape
+
+    @property
+    def core_size(self):
+        """(h, w) of a patch in the encrypted image."""
+        ph, pw = self.grid.patch_size
+        return ph - 2 * self.gap, pw - 2 * self.gap
+
+    @property
+    def encrypted_shape(self):
+        """(h, w) of the encrypted image."""
+        return self.shape[0] * self.core_size[0], self.shape[1] * self.core_size[1]
+
+    def apply(self, image):
+        """Shuffle an image; the input is not changed.
+
+        Args:
+            image: (H, W) or (H, W, C), uint8, uint16 or float32, any strides.
+
+        Returns:
+            ndarray: C-contiguous, of ``encrypted_shape`` (plus C), same dtype.
+
+        Raises:
+            TypeError, ValueError: not such an image, or not of ``plain_shape``.
+        """
+        checks.check_image(image, *self.plain_shape)
+        encrypted = self._scatter(np.ascontiguousarray(self.grid.fit(image)))
+        if self.orientation is not None:
+            self._turn(encrypted, self.orientation)
+        return encrypted
+
+    def invert(self, image, fill=0):
+        """Put every patch back; the input is not changed.
+
+        Args:
+            image: an encrypted image of ``encrypted_shape`` (plus C).
+            fill: value for the pixels that the shuffle threw away,
+                see :meth:`missing`.
+
+        Returns:
+            ndarray: of ``plain_shape`` (plus C). Without gap, drop and crop it
+            is the plain image bit for bit.
+
+        Raises:
+            TypeError, ValueError: not such an image.
+        """
+        checks.check_image(image, *self.encrypted_shape)
+        if self.orientation is not None:
+            image = image.copy()
+            turned = self.orientation
+            self._turn(image, np.where(turned >= MIRROR, turned, -turned % 4))
+        fitted = np.full(self.grid.fitted_shape + image.shape[2:], fill, dtype=image.dtype)
+        cores = as_patches(np.ascontiguousarray(image), *self.shape)
+        self._cores(fitted)[np.divmod(self.permutation, self.grid.shape[1])] = cores.reshape((-1,) + cores.shape[2:])
+        return self.grid.unfit(fitted, fill)
+
+    def missing(self):
+        """bool (h, w) of ``plain_shape``: True where the plain pixel is lost."""
+        fitted = np.ones(self.grid.fitted_shape, dtype=bool)
+        self._cores(fitted)[np.divmod(self.permutation, self.grid.shape[1])] = False
+        return self.grid.unfit(fitted, fill=True)
+
+    def _cores(self, fitted):
+        """View a fitted plain image as (rows, cols, core h, core w[, C])."""
+        (ph, pw), gap = self.grid.patch_size, self.gap
+        return as_patches(fitted, *self.grid.shape)[:, :, gap : ph - gap, gap : pw - gap]
+
+    def _scatter(self, fitted):
+        """Move the cores of a C-contiguous fitted image to their places.
+
+        One row of a core is a contiguous run, handled as one opaque item. The
+        image is read in order and the runs are put where they belong: that
+        reads memory once, in the order the prefetcher likes, where a gather
+        would jump. Runs of dropped patches all go to one spare item.
+        """
+        (rows, cols), (ch, cw), gap = self.grid.shape, self.core_size, self.gap
+        ph = self.grid.patch_size[0]
+        line, pixel = fitted.strides[:2]
+        run = np.dtype((np.void, cw * pixel))
+        source = np.ndarray(
+            (rows, ch, cols), run, fitted, gap * (line + pixel), (ph * line, line, self.grid.patch_size[1] * pixel)
+        )
+        kept = self.permutation.size
+        target = np.empty(kept * ch + 1, run)
+        first = np.full(rows * cols, kept * ch)
+        first[self.permutation] = _first_lines(self.shape, ch)
+        index = first.reshape(rows, 1, cols) + np.arange(0, ch * self.shape[1], self.shape[1])[:, None]
+        np.put(target, index, source, mode='clip')  # 'clip': every line of a dropped patch goes to the spare item
+        flat = target[:-1].view(np.uint8).view(fitted.dtype)
+        return flat.reshape(self.encrypted_shape + fitted.shape[2:])
+
+    def _turn(self, encrypted, codes):
+        """Turn and mirror, in place, the patch at each place by its code."""
+        patches = as_patches(encrypted, *self.shape)
+        for code in np.unique(codes[codes != 0]):
+            where = np.divmod(np.flatnonzero(codes == code), self.shape[1])
+            turned = np.rot90(patches[where], k=int(code) % 4, axes=(1, 2))
+            patches[where] = turned[:, :, ::-1] if code >= MIRROR else turned

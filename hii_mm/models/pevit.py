@@ -1,0 +1,93 @@
+"""PEViT: a vision transformer that does not care where a patch is.
+
+Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
+arXiv 2306.03679, section 3.3.
+"""
+
+import torch
+from mmengine.model.weight_init import trunc_normal_
+from mmpretrain.models import VisionTransformer
+from torch import nn
+
+from ..registry import MODELS, register
+
+
+@register(MODELS)
+class PEViT(VisionTransformer):
+    """mmpretrain's VisionTransformer without position embedding.
+
+    Shuffling the patches of the input changes no output but for float
+    rounding: class token and averaged features stay, a feature map's cells
+    move with their patches. Any input size of whole patches.
+
+    Args:
+        reference_encoding (bool): Add the paper's reference-based encoding
+            (RPE) to the patch embeddings x, with one learned vector r:
+            ``x + sigmoid(W2 relu(W1 (x - r) + b1) + b2)``.
+        **kwargs: As mmpretrain's VisionTransformer. ``arch`` 'deit-tiny',
+            'deit-small' and 'deit-base' are the paper's sizes ('small' is
+            another network); ``interpolate_mode`` has no effect.
+    """
+
+    def __init__(self, *args, reference_encoding=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        del self.pos_embed
+        self.pos_embed = None
+        self.reference = None
+        if reference_encoding:
+            dims = self.embed_dims
+            self.reference = nn.Parameter(torch.empty(1, 1, dims))
+            self.ref_encoding = nn.Sequential(nn.Linear(dims, dims), nn.ReLU(inplace=True), nn.Linear(dims, dims))
+            nn.init.normal_(self.reference, std=0.02)
+        if self.frozen_stages > 0:
+            self._freeze_reference()
+
+    def init_weights(self):
+        """Initialise as mmpretrain does; the class token and r from a normal of 0.02."""
+        super().init_weights()
+        if isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained':
+            return
+        if self.cls_token is not None:
+            trunc_normal_(self.cls_token, std=0.02)
+        if self.reference is not None:
+            nn.init.normal_(self.reference, std=0.02)
+
+    def _prepare_pos_embed(self, state_dict, prefix, *args, **kwargs):
+        """Resize nothing: a checkpoint's ``pos_embed`` is reported as unexpected."""
+
+    def _freeze_reference(self):
+        if self.reference is not None:
+            self.reference.requires_grad = False
+            for param in self.ref_encoding.parameters():
+                param.requires_grad = False
+
+    def encode(self, x):
+        """(B, N, D) patch embeddings -> (B, N, D), with RPE if it is on."""
+        if self.reference is None:
+            return x
+        return x + self.ref_encoding(x - self.reference).sigmoid()
+
+    def forward(self, x):
+        """(B, C, H, W) -> tuple of outputs, one an ``out_indices``, as ``out_type`` says."""
+        x, hw = self.patch_embed(x)  # (B, N, D)
+        x = self.encode(x)
+        if self.cls_token is not None:
+            x = torch.cat((self.cls_token.expand(len(x), -1, -1), x), dim=1)  # (B, 1 + N, D)
+        x = self.pre_norm(self.drop_after_pos(x))
+        outs = []
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if i == len(self.layers) - 1 and self.final_norm:
+                x = self.ln1(x)
+            if i in self.out_indices:
+                outs.append(self._format_output(x, hw))
+        return tuple(outs)
+
+    def get_layer_depth(self, param_name, prefix=''):
+        """(depth, number of layers) of a parameter, for layer-wise learning rates.
+
+        The reference encoding belongs to the stem, depth 0.
+        """
+        if param_name.startswith((f'{prefix}reference', f'{prefix}ref_encoding')):
+            return 0, self.num_layers + 2
+        return super().get_layer_depth(param_name, prefix)

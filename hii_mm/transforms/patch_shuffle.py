@@ -1,0 +1,115 @@
+"""``PatchShuffle``: random shuffling as an mm transform."""
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from torch.utils.data import get_worker_info
+
+from ..encryption import ShuffleParams
+from ..registry import TRANSFORMS, register
+from .order import EncryptedResults
+
+NOT_MOVED = ('gt_bboxes', 'gt_masks', 'gt_seg_map', 'gt_keypoints', 'proposals')
+
+
+@register(TRANSFORMS)
+class PatchShuffle(BaseTransform):
+    """Shuffle the patches of an image, as random shuffling (RS) does.
+
+    Put it after every augmentation and before ``Pack*Inputs``; a geometric
+    transform that comes later is an error that names it.
+
+    Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
+    arXiv 2306.03679, section 3.2; ``gap``, ``drop_ratio``, ``orient`` and
+    ``window`` are ours.
+
+    Required Keys:
+
+    - img (np.uint8 | np.uint16 | np.float32, (H, W) or (H, W, C))
+
+    Modified Keys:
+
+    - img (same dtype; smaller with gap, drop_ratio or remainder='crop',
+      larger with remainder='pad')
+    - img_shape (tuple[int, int], (h, w))
+    - pad_shape (tuple[int, int], (h, w)), if it was there
+
+    Added Keys:
+
+    - permutation (np.int64, (places,)), with return_permutation only: place i,
+      row by row, holds plain patch permutation[i]
+
+    Args:
+        patch_size (int | tuple[int, int]): Side of a patch, or (h, w), in
+            pixels. A model behind it needs ``patch_size - 2 * gap``.
+        gap (int): Pixels removed on every side of each patch.
+        drop_ratio (float): Share of patches thrown away, in [0, 1). The kept
+            ones fill a rectangle, see :class:`hii_mm.encryption.ShuffleParams`.
+        orient (bool): Give each patch a random flip and rotation.
+        window (int, optional): Permute only within windows of this many by
+            this many patches. None is the whole image.
+        remainder (str): 'error', 'pad' or 'crop', where H or W is no multiple
+            of the patch size.
+        return_permutation (bool): Add the permutation to the results. Whoever
+            has it can undo the shuffle.
+
+    Raises:
+        TypeError, ValueError: a value that is not accepted, an image that
+            cannot be cut, or results that carry boxes, masks or a seg map.
+    """
+
+    def __init__(
+        self,
+        patch_size=16,
+        gap=0,
+        drop_ratio=0.0,
+        orient=False,
+        window=None,
+        remainder='error',
+        return_permutation=False,
+    ):
+        self.params = ShuffleParams(patch_size, gap, drop_ratio, orient, window, remainder)
+        self.return_permutation = return_permutation
+        self._worker_rng = (None, None)
+
+    def _rng(self):
+        """NumPy's global stream, as mm seeds it; in a worker, one of its own.
+
+        mmengine seeds each new worker alike in every epoch. torch gives it a
+        seed that differs by worker and epoch and follows mmengine's seed, so
+        the two together never repeat and can be repeated.
+        """
+        worker = get_worker_info()
+        if worker is None:
+            return np.random.Generator(np.random.get_bit_generator())
+        seed, rng = self._worker_rng
+        if seed != worker.seed:
+            rng = np.random.default_rng([np.random.randint(2**31), worker.seed])
+            self._worker_rng = (worker.seed, rng)
+        return rng
+
+    @cache_randomness
+    def _plan(self, plain_shape):
+        """Sample a plan for an image of (h, w)."""
+        return self.params.plan(plain_shape, self._rng())
+
+    def transform(self, results):
+        """Shuffle ``results['img']``."""
+        carried = [key for key in NOT_MOVED if results.get(key) is not None]
+        if carried:
+            raise ValueError(
+                f'PatchShuffle moves pixels only, and the results carry {", ".join(carried)}: they would no longer '
+                'fit the image. Use it in pipelines without boxes, masks and segmentation maps'
+            )
+        img = results['img']
+        plan = self._plan(np.shape(img)[:2])
+        results['img'] = plan.apply(img)
+        results['img_shape'] = plan.encrypted_shape
+        if 'pad_shape' in results:
+            results['pad_shape'] = plan.encrypted_shape
+        if self.return_permutation:
+            results['permutation'] = plan.permutation
+        return EncryptedResults.wrap(results, self)
+
+    def __repr__(self):
+        return f'{type(self).__name__}({self.params}, return_permutation={self.return_permutation})'
