@@ -19,6 +19,7 @@ def register_all_modules():
     Raises:
         hii_mm.compat.StackError: no usable set of mm packages is installed.
     """
+    from . import registry  # isort: skip  first: it says what is wrong with a set-up
     from . import hooks, models, transforms  # noqa: F401
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from mmpretrain.models.utils.batch_augments import Mixup
 
+from ..encryption.checks import pair
 from ..registry import BATCH_AUGMENTS, register
 
 
@@ -24,14 +25,13 @@ class PatchCutMix(Mixup):
             pixels of the encrypted image: the model's patch size.
 
     Raises:
-        ValueError: a patch size below 1, or images that are no whole patches.
+        TypeError, ValueError: a patch size that is not accepted, or images
+            that are no whole patches.
     """
 
     def __init__(self, alpha, patch_size):
         super().__init__(alpha=alpha)
-        self.patch_size = (patch_size,) * 2 if isinstance(patch_size, int) else tuple(patch_size)
-        if len(self.patch_size) != 2 or not all(isinstance(side, int) and side > 0 for side in self.patch_size):
-            raise ValueError(f'patch_size must be a whole number above 0 or (h, w), got {patch_size!r}')
+        self.patch_size = pair('patch_size', patch_size, 1)
 
     def mix(self, batch_inputs, batch_scores):
         """Mix images (B, C, H, W) and one-hot labels (B, classes) -> the same shapes."""

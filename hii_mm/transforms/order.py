@@ -16,7 +16,7 @@ GEOMETRIC = frozenset(
     'MAERandomResizedCrop MinIoURandomCrop MixUp Mosaic MultiScaleFlipAug Pad RandAugment RandomAffine '
     'RandomCenterCropPad RandomChoiceResize RandomCrop RandomErasing RandomFlip RandomFlip_GLIP RandomResize '
     'RandomResizedCrop RandomResizedCropAndInterpolationWithTwoPic RandomShift RandomTranslatePad Resize ResizeEdge '
-    'ResizeShortestEdge Rotate Shear ShearX ShearY Translate TranslateX TranslateY YOLOXMixUp'.split()
+    'ResizeShortestEdge Rotate Shear ShearX ShearY Translate TranslateX TranslateY'.split()
 )
 ENCRYPTING = frozenset({'PatchShuffle'})
 

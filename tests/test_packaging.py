@@ -1,0 +1,71 @@
+"""The wheel holds what mim and users look for; metadata and docs are true."""
+
+import re
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import yaml
+
+from conftest import ROOT
+from hii_mm import __version__
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    """The wheel, built from a clean copy of the tracked files."""
+    copy, out = tmp_path_factory.mktemp('source'), tmp_path_factory.mktemp('wheel')
+    names = subprocess.run(
+        ['git', 'ls-files', '-co', '--exclude-standard'], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    for name in names:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, '-m', 'build', '--wheel', '--no-isolation', '--outdir', str(out), str(copy)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return zipfile.ZipFile(next(out.glob('*.whl')))
+
+
+def test_the_wheel_has_configs_tools_and_the_model_index(wheel):
+    names = set(wheel.namelist())
+    for path in [*ROOT.glob('configs/**/*.py'), *ROOT.glob('tools/**/*.py'), ROOT / 'model-index.yml']:
+        assert f'hii_mm/.mim/{path.relative_to(ROOT).as_posix()}' in names
+    for path in ROOT.glob('hii_mm/**/*.py'):
+        assert path.relative_to(ROOT).as_posix() in names or '.mim' in path.parts
+    assert not [name for name in names if name.startswith(('tests/', 'configs/', 'tools/')) or '__pycache__' in name]
+
+
+def test_the_base_install_needs_neither_torch_nor_mm(wheel):
+    metadata = next(name for name in wheel.namelist() if name.endswith('METADATA'))
+    text = wheel.read(metadata).decode()
+    base = [line for line in text.splitlines() if line.startswith('Requires-Dist') and 'extra ==' not in line]
+    assert sorted(re.match(r'Requires-Dist: (\w+)', line)[1] for line in base) == ['numpy', 'pillow']
+    assert f'Version: {__version__}' in text
+    assert {'onedl', 'openmmlab', 'dev'} <= set(re.findall(r'Provides-Extra: (\w+)', text))
+    entry = next(name for name in wheel.namelist() if name.endswith('entry_points.txt'))
+    assert 'hii-mm = hii_mm.cli:main' in wheel.read(entry).decode()
+
+
+def test_the_model_index_names_files_that_are_there():
+    for metafile in yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']:
+        content = yaml.safe_load((ROOT / metafile).read_text())
+        collections = {entry['Name'] for entry in content['Collections']}
+        for model in content['Models']:
+            assert model['In Collection'] in collections
+            assert (ROOT / model['Config']).is_file()
+
+
+def test_the_citation_and_changelog_name_this_version():
+    assert yaml.safe_load((ROOT / 'CITATION.cff').read_text())['version'] == __version__
+    assert f'## {__version__}' in (ROOT / 'CHANGELOG.md').read_text()
+
+
+@pytest.mark.parametrize('name', ['README.md', *(str(p.relative_to(ROOT)) for p in ROOT.glob('configs/*/README.md'))])
+def test_files_that_readmes_name_exist(name):
+    text = (ROOT / name).read_text()
+    named = set(re.findall(r'(?:configs|tools|docs|benchmarks)/[\w./-]+\.(?:py|sh|md|png|yml)', text))
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists()]
+    links = [link for link in re.findall(r'\]\(([^)#:]+)\)', text)]
+    assert not [link for link in links if not ((ROOT / name).parent / link).exists()]

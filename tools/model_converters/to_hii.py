@@ -1,0 +1,66 @@
+"""Convert released weights for our configs.
+
+Reads released PEViT, DeiT and Hugging Face ViT or DeiT checkpoints (torch files
+or .safetensors). Says which it found and what it left out; fails on unknown or
+missing keys and then writes nothing.
+"""
+
+import argparse
+import os
+import sys
+
+import torch
+
+from hii_mm import __version__
+from hii_mm.models.convert import CheckpointError, convert_vit, read_checkpoint
+
+
+def parse_args():
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('src', help='released checkpoint')
+    parser.add_argument('dst', help='where to write ours')
+    parser.add_argument(
+        '--model',
+        required=True,
+        choices=['pevit', 'vit'],
+        help="pevit: our configs/pevit; vit: mmpretrain's VisionTransformer, with position embedding",
+    )
+    return parser.parse_args()
+
+
+def save(checkpoint, path):
+    """Write a checkpoint whole or not at all."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    partial = f'{path}.part'
+    torch.save(checkpoint, partial)
+    os.replace(partial, path)
+
+
+def main():
+    """Read, convert, say what was done, write."""
+    args = parse_args()
+    try:
+        converted = convert_vit(read_checkpoint(args.src), args.model)
+    except CheckpointError as error:
+        sys.exit(f'to_hii: {error}')
+    state = converted.state_dict
+    dims, channels, *patch = state['backbone.patch_embed.projection.weight'].shape
+    depth = sum(key.endswith('.ln1.weight') for key in state) - 1
+    print(
+        f'found: {converted.layout}; {depth} layers, {dims} wide, patches of {patch[0]} x {patch[1]}, '
+        f'{channels} channels, {len(state["head.layers.head.bias"])} classes'
+    )
+    for key, why in converted.left_out.items():
+        print(f'left out: {key} ({why})')
+    if 'backbone.reference' in state:
+        print('it has a reference encoding: use a config of configs/pevit with -rpe_ in its name')
+    if converted.layout.startswith('Hugging Face'):
+        print("images: use the mean and std of its preprocessor_config.json as the config's data_preprocessor")
+    meta = dict(hii_mm=__version__, converted_from=converted.layout, model=args.model)
+    save(dict(meta=meta, state_dict=state), args.dst)
+    print(f'wrote {args.dst}: {len(state)} tensors')
+
+
+if __name__ == '__main__':
+    main()
