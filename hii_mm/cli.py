@@ -6,7 +6,6 @@ import sys
 from . import __version__, doctor, preview
 
 
-
 def build_parser():
     """The parser of ``hii-mm`` and its sub-commands."""
     parser = argparse.ArgumentParser(

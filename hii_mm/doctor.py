@@ -120,4 +120,3 @@ def _scope(report, scope, package, names):
 
 def _reinstall():
     return f'{compat.INSTALL.format(compat.find_stack()[0])}, in a new environment if that does not help'
-

@@ -25,9 +25,7 @@ BATCH_AUGMENTS = None
 if find_spec('mmpretrain'):
     from mmpretrain.registry import BATCH_AUGMENTS as HOST_BATCH_AUGMENTS
 
-    BATCH_AUGMENTS = Registry(
-        'batch augment', parent=HOST_BATCH_AUGMENTS, scope='hii_mm', locations=['hii_mm.models']
-    )
+    BATCH_AUGMENTS = Registry('batch augment', parent=HOST_BATCH_AUGMENTS, scope='hii_mm', locations=['hii_mm.models'])
 
 
 def register(registry):

@@ -9,7 +9,9 @@ import pytest
 
 from hii_mm import compat
 
-LIGHT = "import sys, {}; print(sorted({{m.split('.')[0] for m in sys.modules}} & {{'torch', 'mmengine', 'mmcv', 'cv2'}}))"
+LIGHT = (
+    "import sys, {}; print(sorted({{m.split('.')[0] for m in sys.modules}} & {{'torch', 'mmengine', 'mmcv', 'cv2'}}))"
+)
 
 
 @pytest.mark.parametrize('module', ['hii_mm', 'hii_mm.encryption', 'hii_mm.cli', 'hii_mm.preview', 'hii_mm.compat'])

@@ -4,18 +4,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATA_SAMPLERS, MODELS, init_default_scope
 from mmpretrain.registry import DATASETS
 
-from conftest import ROOT
 from hii_mm.transforms.order import encrypting_transforms, late_transforms, pipelines
 
-CONFIGS = sorted(
-    str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.py') if '_base_' not in path.parts
-)
+CONFIGS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.py') if '_base_' not in path.parts)
 
 
 @pytest.fixture(scope='module')

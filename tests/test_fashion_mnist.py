@@ -5,9 +5,8 @@ import gzip
 import fashion_mnist
 import numpy as np
 import pytest
-from mmpretrain.datasets import MNIST
-
 from conftest import ROOT
+from mmpretrain.datasets import MNIST
 
 
 @pytest.fixture

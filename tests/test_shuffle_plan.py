@@ -133,7 +133,7 @@ def test_a_plan_is_what_its_parameters_say(case):
         cells = [np.array(np.divmod(places, plan.shape[1])) // params.window for places in (np.arange(kept), source)]
         np.testing.assert_array_equal(*cells)
         for cell in {tuple(c) for c in cells[0].T}:
-            inside = (cells[0].T == cell).all(1)
+            inside = (cell == cells[0].T).all(1)
             assert inside.sum() == 1 or (source[inside] != np.flatnonzero(inside)).any()
     if params.orient:
         square = params.patch_size[0] == params.patch_size[1]

@@ -40,9 +40,7 @@ val_dataloader = dict(
     num_workers=1,
     collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='FashionMNIST', data_root='data/fashion-mnist', split='test', test_mode=True, pipeline=[pack]
-    ),
+    dataset=dict(type='FashionMNIST', data_root='data/fashion-mnist', split='test', test_mode=True, pipeline=[pack]),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(type='Accuracy', topk=1)

@@ -8,6 +8,7 @@ import operator
 import numpy as np
 
 DTYPES = ('uint8', 'uint16', 'float32')
+_ACCEPTED = frozenset(map(np.dtype, DTYPES))
 REMAINDERS = ('error', 'pad', 'crop')
 
 
@@ -35,7 +36,7 @@ def check_pixels(image):
     """
     if not isinstance(image, np.ndarray):
         raise TypeError(f'image must be a numpy.ndarray, got {type(image).__name__}')
-    if image.dtype.name not in DTYPES or not image.dtype.isnative:
+    if image.dtype not in _ACCEPTED:
         got = image.dtype.name if image.dtype.isnative else f'{image.dtype.str} (foreign byte order)'
         raise TypeError(f'image dtype must be one of {", ".join(DTYPES)}, got {got}')
     if image.ndim not in (2, 3):

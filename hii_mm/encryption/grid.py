@@ -1,6 +1,7 @@
 """How an image is cut into equal patches."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class PatchGrid:
                 f"resize it to {h - h % ph} x {w - w % pw}, or choose remainder='pad' or 'crop'"
             )
 
-    @property
+    @cached_property
     def shape(self):
         """(rows, columns) of patches."""
         (h, w), (ph, pw) = self.plain_shape, self.patch_size
@@ -55,7 +56,7 @@ class PatchGrid:
             return -(-h // ph), -(-w // pw)
         return h // ph, w // pw
 
-    @property
+    @cached_property
     def fitted_shape(self):
         """(h, w) after padding or cropping: a multiple of the patch size."""
         return self.shape[0] * self.patch_size[0], self.shape[1] * self.patch_size[1]

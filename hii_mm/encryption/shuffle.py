@@ -90,15 +90,8 @@ class ShuffleParams:
             ValueError: a size that cannot be cut into patches, a single
                 patch, or a ``drop_ratio`` that leaves none.
         """
-        grid = PatchGrid(plain_shape[:2], self.patch_size, self.remainder)
+        grid, shape = _layout(self, tuple(plain_shape[:2]))
         total = grid.shape[0] * grid.shape[1]
-        if total < 2:
-            h, w = grid.plain_shape
-            raise ValueError(
-                f'an image of {h} x {w} (h x w) holds a single patch of {self.patch_size[0]} x {self.patch_size[1]}: '
-                'there is nothing to shuffle; use smaller patches'
-            )
-        shape = kept_shape(grid.shape, self.drop_ratio)
         kept = shape[0] * shape[1]
         plain = None if kept == total else np.sort(rng.permutation(total)[:kept])
         permutation = _permute(shape, self.window, rng)
@@ -109,6 +102,19 @@ class ShuffleParams:
             square = self.patch_size[0] == self.patch_size[1]
             orientation = rng.integers(8, size=kept) if square else 2 * rng.integers(4, size=kept)
         return ShufflePlan(grid, self.gap, shape, permutation, orientation)
+
+
+@lru_cache(maxsize=64)
+def _layout(params, plain_shape):
+    """(PatchGrid, (rows, columns) of the kept rectangle) for images of (h, w)."""
+    grid = PatchGrid(plain_shape, params.patch_size, params.remainder)
+    if grid.shape == (1, 1):
+        (h, w), (ph, pw) = grid.plain_shape, params.patch_size
+        raise ValueError(
+            f'an image of {h} x {w} (h x w) holds a single patch of {ph} x {pw}: '
+            'there is nothing to shuffle; use smaller patches'
+        )
+    return grid, kept_shape(grid.shape, params.drop_ratio)
 
 
 def kept_shape(grid_shape, drop_ratio):
@@ -163,9 +169,14 @@ def _not_identity(count, rng):
 
 @lru_cache(maxsize=16)
 def _first_lines(shape, height):
-    """int64 (rows * cols,): where in a list of runs the patch at each place starts."""
+    """Where in a list of runs a patch's lines stand, for places of (rows, columns).
+
+    Returns:
+        tuple: int64 (rows * columns,), the first line of each place; and
+        int64 (height, 1), how far behind it each line of a patch is.
+    """
     place = np.arange(shape[0] * shape[1])
-    return place + place // shape[1] * (height - 1) * shape[1]
+    return place + place // shape[1] * (height - 1) * shape[1], np.arange(0, height * shape[1], shape[1])[:, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +260,7 @@ class ShufflePlan:
         return self.grid.unfit(fitted, fill)
 
     def missing(self):
-        """bool (h, w) of ``plain_shape``: True where the plain pixel is lost."""
+        """Bool (h, w) of ``plain_shape``: True where the plain pixel is lost."""
         fitted = np.ones(self.grid.fitted_shape, dtype=bool)
         self._cores(fitted)[np.divmod(self.permutation, self.grid.shape[1])] = False
         return self.grid.unfit(fitted, fill=True)
@@ -268,18 +279,18 @@ class ShufflePlan:
         would jump. Runs of dropped patches all go to one spare item.
         """
         (rows, cols), (ch, cw), gap = self.grid.shape, self.core_size, self.gap
-        ph = self.grid.patch_size[0]
+        ph, pw = self.grid.patch_size
         line, pixel = fitted.strides[:2]
         run = np.dtype((np.void, cw * pixel))
-        source = np.ndarray(
-            (rows, ch, cols), run, fitted, gap * (line + pixel), (ph * line, line, self.grid.patch_size[1] * pixel)
-        )
+        first_core, strides = gap * (line + pixel), (ph * line, line, pw * pixel)
+        source = np.ndarray((rows, ch, cols), run, fitted, first_core, strides)
         kept = self.permutation.size
         target = np.empty(kept * ch + 1, run)
         first = np.full(rows * cols, kept * ch)
-        first[self.permutation] = _first_lines(self.shape, ch)
-        index = first.reshape(rows, 1, cols) + np.arange(0, ch * self.shape[1], self.shape[1])[:, None]
-        np.put(target, index, source, mode='clip')  # 'clip': every line of a dropped patch goes to the spare item
+        starts, lines = _first_lines(self.shape, ch)
+        first[self.permutation] = starts
+        # 'clip': every line of a dropped patch goes to the spare item
+        target.put(first.reshape(rows, 1, cols) + lines, source, mode='clip')
         flat = target[:-1].view(np.uint8).view(fitted.dtype)
         return flat.reshape(self.encrypted_shape + fitted.shape[2:])
 

@@ -93,7 +93,9 @@ def read_checkpoint(path):
         raise CheckpointError(f'{path}: {error.strerror or error}') from error
     except (RuntimeError, EOFError, KeyError, ValueError, AttributeError, pickle.UnpicklingError) as error:
         said = str(error).strip().splitlines()
-        raise CheckpointError(f'{path} is no checkpoint that can be read safely: {said[0] if said else error!r}') from error
+        raise CheckpointError(
+            f'{path} is no checkpoint that can be read safely: {said[0] if said else error!r}'
+        ) from error
     except Exception as error:
         if type(error).__name__ != 'SafetensorError':
             raise
@@ -189,10 +191,18 @@ def _expected(renamed, model):
     """All names that a model of this depth has."""
     layers = {int(match[1]) for key in renamed if (match := re.match(r'backbone\.layers\.(\d+)\.', key))}
     both = ('weight', 'bias')
-    names = ['backbone.cls_token', *(f'{part}.{kind}' for part in ('backbone.ln1', 'head.layers.head') for kind in both)]
+    names = [
+        'backbone.cls_token',
+        *(f'{part}.{kind}' for part in ('backbone.ln1', 'head.layers.head') for kind in both),
+    ]
     names += [f'backbone.patch_embed.projection.{kind}' for kind in both]
     parts = ('ln1', 'ln2', 'attn.qkv', 'attn.proj', 'ffn.layers.0.0', 'ffn.layers.1')
-    names += [f'backbone.layers.{i}.{part}.{kind}' for i in range(max(layers, default=0) + 1) for part in parts for kind in both]
+    names += [
+        f'backbone.layers.{i}.{part}.{kind}'
+        for i in range(max(layers, default=0) + 1)
+        for part in parts
+        for kind in both
+    ]
     if model == 'vit':
         names.append('backbone.pos_embed')
     elif any(key.startswith(('backbone.reference', 'backbone.ref_encoding')) for key in renamed):

@@ -11,12 +11,7 @@ from mmcv.transforms import BaseTransform
 
 # mmcv's, mmdet's and mmpretrain's transforms that move, cut or paste pixels, or may.
 GEOMETRIC = frozenset(
-    'Albu Albumentations AutoAugment CachedMixUp CachedMosaic CenterCrop CopyPaste CutOut Cutout '
-    'EfficientNetCenterCrop EfficientNetRandomCrop Expand FixScaleResize FixShapeResize GeomTransform InstaBoost '
-    'MAERandomResizedCrop MinIoURandomCrop MixUp Mosaic MultiScaleFlipAug Pad RandAugment RandomAffine '
-    'RandomCenterCropPad RandomChoiceResize RandomCrop RandomErasing RandomFlip RandomFlip_GLIP RandomResize '
-    'RandomResizedCrop RandomResizedCropAndInterpolationWithTwoPic RandomShift RandomTranslatePad Resize ResizeEdge '
-    'ResizeShortestEdge Rotate Shear ShearX ShearY Translate TranslateX TranslateY'.split()
+    ['Albu', 'Albumentations', 'AutoAugment', 'CachedMixUp', 'CachedMosaic', 'CenterCrop', 'CopyPaste', 'CutOut', 'Cutout', 'EfficientNetCenterCrop', 'EfficientNetRandomCrop', 'Expand', 'FixScaleResize', 'FixShapeResize', 'GeomTransform', 'InstaBoost', 'MAERandomResizedCrop', 'MinIoURandomCrop', 'MixUp', 'Mosaic', 'MultiScaleFlipAug', 'Pad', 'RandAugment', 'RandomAffine', 'RandomCenterCropPad', 'RandomChoiceResize', 'RandomCrop', 'RandomErasing', 'RandomFlip', 'RandomFlip_GLIP', 'RandomResize', 'RandomResizedCrop', 'RandomResizedCropAndInterpolationWithTwoPic', 'RandomShift', 'RandomTranslatePad', 'Resize', 'ResizeEdge', 'ResizeShortestEdge', 'Rotate', 'Shear', 'ShearX', 'ShearY', 'Translate', 'TranslateX', 'TranslateY']
 )
 ENCRYPTING = frozenset({'PatchShuffle'})
 
