@@ -15,6 +15,7 @@ class BuildWithMim(build_py):
     """build_py that puts ``MIM`` into the package: as links in an editable install, else as copies."""
 
     def run(self):
+        """Build, then add ``MIM``."""
         super().run()
         mim = osp.join(ROOT if self.editable_mode else self.build_lib, 'hii_mm', '.mim')
         shutil.rmtree(mim, ignore_errors=True)

@@ -13,9 +13,9 @@ import sys
 
 import torch
 from mmpretrain.models import VisionTransformer
-from timing import medians
 
 from hii_mm.models import PEViT
+from timing import medians
 
 KINDS = {
     'VisionTransformer (mmpretrain)': lambda: VisionTransformer(arch='deit-small'),

@@ -14,10 +14,10 @@ from importlib import metadata
 
 import numpy as np
 import torch
-from timing import medians
 
 from hii_mm.encryption import ShuffleParams
 from hii_mm.transforms import PatchShuffle
+from timing import medians
 
 ROUNDS = {(800, 1344): 60, (224, 224): 300}
 SETTINGS = {'': {}, 'gap 2, drop 25 %': dict(gap=2, drop_ratio=0.25), 'gap 1': dict(gap=1)}
@@ -65,6 +65,11 @@ def jobs_for(shape):
     return {**jobs, **peers(shape)}
 
 
+def beside_a_copy(job, source, rounds):
+    """Median seconds of a job on images of ``source`` and of plain copies in between."""
+    return medians({'copy': lambda: next(source).copy(), 'job': lambda: job(next(source))}, rounds)
+
+
 def main():
     """Print one table an image size."""
     torch.set_num_threads(1)
@@ -80,8 +85,7 @@ def main():
             cells = ''
             for state in ('from memory', 'from cache'):
                 source = itertools.cycle(images) if state == 'from memory' else itertools.repeat(images[0])
-                pair = {'copy': lambda: next(source).copy(), 'job': lambda: job(next(source))}
-                times = medians(pair, rounds)
+                times = beside_a_copy(job, source, rounds)
                 ours.setdefault(state, times['job'])  # the first job is PatchShuffle
                 cells += f'{times["job"] * 1e6:9.0f}{times["job"] / times["copy"]:8.2f}'
                 cells += f'{times["job"] / ours[state]:8.2f}   '

@@ -19,7 +19,9 @@ def register_all_modules():
     Raises:
         hii_mm.compat.StackError: no usable set of mm packages is installed.
     """
-    from . import registry  # isort: skip  first: it says what is wrong with a set-up
+    from . import compat
+
+    compat.prepare()
     from . import hooks, models, transforms  # noqa: F401
 
 

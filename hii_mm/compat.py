@@ -9,6 +9,7 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
+from contextlib import suppress
 from functools import lru_cache
 from importlib import metadata
 
@@ -16,7 +17,7 @@ STACKS = {
     'onedl': ('onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmpretrain'),
     'openmmlab': ('mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmpretrain'),
 }
-INSTALL = "pip install 'hii-mm[{}]'"
+INSTALL = "pip install '.[{}]'  (in a checkout of hii_mm)"
 
 
 class StackError(ImportError):
@@ -28,10 +29,9 @@ def installed_packages():
     found = {}
     for stack, names in STACKS.items():
         for name in names:
-            try:
-                found.setdefault(stack, {})[name] = metadata.version(name)
-            except metadata.PackageNotFoundError:
-                pass
+            with suppress(metadata.PackageNotFoundError):
+                version = metadata.version(name)
+                found.setdefault(stack, {})[name] = version
     return found
 
 
@@ -53,8 +53,8 @@ def find_stack():
     listed = {stack: ', '.join(f'{n} {v}' for n, v in names.items()) for stack, names in found.items()}
     raise StackError(
         f'two sets of mm packages overwrite each other here: {listed["onedl"]} and {listed["openmmlab"]}. '
-        f'Make a new environment and run: {INSTALL.format("onedl")} - or, in this one: '
-        f'pip uninstall -y {" ".join(n for names in found.values() for n in names)} && {INSTALL.format("onedl")}'
+        f'Make a new environment, or in this one first run: '
+        f'pip uninstall -y {" ".join(n for names in found.values() for n in names)}. Then: {INSTALL.format("onedl")}'
     )
 
 
@@ -117,7 +117,8 @@ def _allow_mmengine_checkpoints():
     """Let ``torch.load(weights_only=True)`` read what mmengine 0.10.7 saves.
 
     From torch 2.6 on that is the default, and mmengine's own checkpoints hold
-    its log buffers as NumPy arrays and scalars.
+    its log buffers as NumPy arrays and scalars. The list is that of OneDL's
+    mmengine 0.10.12 (``get_torch_safe_globals``).
     """
     import numpy as np
     import torch
@@ -126,6 +127,6 @@ def _allow_mmengine_checkpoints():
     if not hasattr(torch.serialization, 'add_safe_globals'):
         return
     multiarray = importlib.import_module('numpy._core.multiarray' if hasattr(np, '_core') else 'numpy.core.multiarray')
-    plain = [HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar]
+    plain = [getattr, slice, HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar]
     dtypes = {type(np.dtype(t)) for t in (np.float32, np.float64, np.int32, np.int64, np.uint8, np.bool_)}
     torch.serialization.add_safe_globals(plain + list(dtypes))

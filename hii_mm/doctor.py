@@ -112,11 +112,11 @@ def _scope(report, scope, package, names):
             False,
             scope,
             f'{", ".join(wrong)} does not resolve, or to something else',
-            "add custom_imports = dict(imports=['hii_mm']) to the config, and look for another package of the same names",
+            "add custom_imports = dict(imports=['hii_mm']) to the config, and look for another package of that name",
         )
     if resolved:
         report.line(True, scope, 'resolves ' + ', '.join(resolved))
 
 
 def _reinstall():
-    return f'{compat.INSTALL.format(compat.find_stack()[0])}, in a new environment if that does not help'
+    return f'{compat.INSTALL.format(compat.find_stack()[0])}; if that does not help, in a new environment'

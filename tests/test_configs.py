@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATA_SAMPLERS, MODELS, init_default_scope
 from mmpretrain.registry import DATASETS
 
+from conftest import ROOT
 from hii_mm.transforms.order import encrypting_transforms, late_transforms, pipelines
 
 CONFIGS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.py') if '_base_' not in path.parts)
@@ -100,7 +100,7 @@ def test_no_decay_for_bias_norm_and_class_token():
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
     decay = {id(p): group['weight_decay'] for group in groups for p in group['params']}
     for name, parameter in model.named_parameters():
-        free = name.endswith('.bias') or '.ln' in name or name.endswith('cls_token')
+        free = name.endswith(('.bias', 'cls_token')) or '.ln' in name
         assert decay[id(parameter)] == (0 if free else 0.05), name
 
 

@@ -5,8 +5,9 @@ import gzip
 import fashion_mnist
 import numpy as np
 import pytest
-from conftest import ROOT
 from mmpretrain.datasets import MNIST
+
+from conftest import ROOT
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import logging
 from types import SimpleNamespace
 
 import pytest
-from conftest import ROOT
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
+from conftest import ROOT
 from hii_mm.hooks import CheckEncryption
 
 CONFIG = 'configs/pevit/pevit-mini-p4_1xb128-rs-20e_digits.py'

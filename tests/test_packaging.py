@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 import yaml
-from conftest import ROOT
 
+from conftest import ROOT
 from hii_mm import __version__
 
 

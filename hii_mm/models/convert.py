@@ -79,6 +79,20 @@ def read_checkpoint(path):
     Raises:
         CheckpointError: it is no such file.
     """
+    content = _load(path)
+    for key in ('model', 'state_dict'):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not content:
+        raise CheckpointError(f'{path} holds a {type(content).__name__}, not a dict of tensors')
+    strange = [key for key, value in content.items() if not isinstance(value, torch.Tensor)]
+    if strange:
+        raise CheckpointError(f'{path} is no dict of tensors: {_listed(strange)} is something else')
+    return {re.sub(r'^module\.', '', key): value for key, value in content.items()}
+
+
+def _load(path):
+    """The content of a torch or .safetensors file; no code in it is run."""
     try:
         if str(path).endswith('.safetensors'):
             from safetensors.torch import load_file
@@ -100,15 +114,7 @@ def read_checkpoint(path):
         if type(error).__name__ != 'SafetensorError':
             raise
         raise CheckpointError(f'{path} is no safetensors file: {error}') from error
-    for key in ('model', 'state_dict'):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict) or not content:
-        raise CheckpointError(f'{path} holds a {type(content).__name__}, not a dict of tensors')
-    strange = [key for key, value in content.items() if not isinstance(value, torch.Tensor)]
-    if strange:
-        raise CheckpointError(f'{path} is no dict of tensors: {_listed(strange)} is something else')
-    return {re.sub(r'^module\.', '', key): value for key, value in content.items()}
+    return content
 
 
 def convert_vit(source, model):

@@ -11,7 +11,53 @@ from mmcv.transforms import BaseTransform
 
 # mmcv's, mmdet's and mmpretrain's transforms that move, cut or paste pixels, or may.
 GEOMETRIC = frozenset(
-    ['Albu', 'Albumentations', 'AutoAugment', 'CachedMixUp', 'CachedMosaic', 'CenterCrop', 'CopyPaste', 'CutOut', 'Cutout', 'EfficientNetCenterCrop', 'EfficientNetRandomCrop', 'Expand', 'FixScaleResize', 'FixShapeResize', 'GeomTransform', 'InstaBoost', 'MAERandomResizedCrop', 'MinIoURandomCrop', 'MixUp', 'Mosaic', 'MultiScaleFlipAug', 'Pad', 'RandAugment', 'RandomAffine', 'RandomCenterCropPad', 'RandomChoiceResize', 'RandomCrop', 'RandomErasing', 'RandomFlip', 'RandomFlip_GLIP', 'RandomResize', 'RandomResizedCrop', 'RandomResizedCropAndInterpolationWithTwoPic', 'RandomShift', 'RandomTranslatePad', 'Resize', 'ResizeEdge', 'ResizeShortestEdge', 'Rotate', 'Shear', 'ShearX', 'ShearY', 'Translate', 'TranslateX', 'TranslateY']
+    [
+        'Albu',
+        'Albumentations',
+        'AutoAugment',
+        'CachedMixUp',
+        'CachedMosaic',
+        'CenterCrop',
+        'CopyPaste',
+        'CutOut',
+        'Cutout',
+        'EfficientNetCenterCrop',
+        'EfficientNetRandomCrop',
+        'Expand',
+        'FixScaleResize',
+        'FixShapeResize',
+        'GeomTransform',
+        'InstaBoost',
+        'MAERandomResizedCrop',
+        'MinIoURandomCrop',
+        'MixUp',
+        'Mosaic',
+        'MultiScaleFlipAug',
+        'Pad',
+        'RandAugment',
+        'RandomAffine',
+        'RandomCenterCropPad',
+        'RandomChoiceResize',
+        'RandomCrop',
+        'RandomErasing',
+        'RandomFlip',
+        'RandomFlip_GLIP',
+        'RandomResize',
+        'RandomResizedCrop',
+        'RandomResizedCropAndInterpolationWithTwoPic',
+        'RandomShift',
+        'RandomTranslatePad',
+        'Resize',
+        'ResizeEdge',
+        'ResizeShortestEdge',
+        'Rotate',
+        'Shear',
+        'ShearX',
+        'ShearY',
+        'Translate',
+        'TranslateX',
+        'TranslateY',
+    ]
 )
 ENCRYPTING = frozenset({'PatchShuffle'})
 
@@ -105,7 +151,7 @@ def pipelines(cfg, where=''):
     items = cfg.items() if isinstance(cfg, dict) else enumerate(cfg) if isinstance(cfg, (list, tuple)) else ()
     for key, value in items:
         place = f'{where}.{key}'.lstrip('.')
-        if str(key).endswith('pipeline') and isinstance(value, (list, tuple)) and value:
-            if all(isinstance(entry, dict) for entry in value):
-                yield place, list(value)
+        transforms = value if str(key).endswith('pipeline') and isinstance(value, (list, tuple)) else ()
+        if transforms and all(isinstance(entry, dict) for entry in transforms):
+            yield place, list(transforms)
         yield from pipelines(value, place)
