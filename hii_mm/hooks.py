@@ -4,9 +4,9 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 
-from .encryption import ShuffleParams
+from .encryption import MixupParams, ShuffleParams
 from .registry import HOOKS, register
-from .transforms.order import encrypting_transforms, late_transforms, pipelines
+from .transforms.order import encrypting_transforms, late_transforms, pipelines, transform_name
 
 
 @register(HOOKS)
@@ -27,26 +27,28 @@ class CheckEncryption(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         found = list(pipelines(runner.cfg.to_dict()))
         problems = [f'{place}: {text}' for place, entries in found for text in late_transforms(entries)]
-        shuffles = [(place, cfg) for place, entries in found for cfg in encrypting_transforms(entries)]
-        for place, cfg in shuffles:
-            problems += _patch_problems(place, cfg, model)
+        encrypted = [(place, steps) for place, entries in found if (steps := encrypting_transforms(entries))]
+        for place, steps in encrypted:
+            problems += _patch_problems(place, steps[-1], model)
         if problems:
             raise ValueError('the images and the model do not fit:\n- ' + '\n- '.join(dict.fromkeys(problems)))
-        if shuffles:
+        if any(transform_name(step) == 'PatchShuffle' for _, steps in encrypted for step in steps):
             _warn_of_positions(model)
 
 
 def _patch_problems(place, cfg, model):
-    """Sentences on a model whose patches are not those that ``cfg`` leaves."""
-    given = {key: cfg[key] for key in ShuffleParams.__dataclass_fields__ if key in cfg}
-    core = ShuffleParams(**given).core_size
+    """Sentences on a model whose patches are not those that the last step, ``cfg``, leaves."""
+    name = transform_name(cfg)
+    kind = {'PatchShuffle': ShuffleParams, 'PatchMixup': MixupParams}[name]
+    given = {key: cfg[key] for key in kind.__dataclass_fields__ if key in cfg}
+    core = kind(**given).core_size
     read = getattr(_projection(model), 'kernel_size', core)
     if tuple(read) == core:
         return []
     return [
-        f'{place}: PatchShuffle({", ".join(f"{k}={v!r}" for k, v in given.items())}) leaves patches of '
+        f'{place}: {name}({", ".join(f"{k}={v!r}" for k, v in given.items())}) leaves patches of '
         f'{core[0]} x {core[1]} (h x w), but the backbone reads patches of {read[0]} x {read[1]}; '
-        'set its patch_size to patch_size - 2 * gap'
+        'set its patch_size to ' + ('patch_size - 2 * gap' if name == 'PatchShuffle' else 'patch_size / grid')
     ]
 
 

@@ -9,7 +9,7 @@ from mmengine.dataset import Compose, pseudo_collate, worker_init_fn
 from mmengine.registry import DefaultScope, init_default_scope
 from torch.utils.data import DataLoader, Dataset
 
-import hii_mm  # noqa: F401  registers our names
+import hii_mm
 from hii_mm.transforms import PatchShuffle
 from hii_mm.transforms.order import GEOMETRIC, EncryptedResults, late_transforms
 
@@ -120,12 +120,12 @@ def test_every_worker_and_epoch_differs_and_a_seed_repeats_all(photo, persistent
     assert epochs(photo, 1, persistent) != drawn
 
 
-@pytest.mark.parametrize('key', ['gt_bboxes', 'gt_masks', 'gt_seg_map'])
-def test_what_it_cannot_move_is_refused(photo, key):
+@pytest.mark.parametrize('name', ['PatchShuffle', 'PatchMixup'])
+@pytest.mark.parametrize('key', ['gt_keypoints', 'proposals'])
+def test_what_cannot_be_moved_is_refused(photo, name, key):
     results = dict(sample(photo), **{key: np.zeros((1, 4), np.float32)})
-    with pytest.raises(ValueError, match=f'the results carry {key}'):
-        PatchShuffle(16)(results)
-    assert isinstance(results['img'], np.ndarray)
+    with pytest.raises(ValueError, match=f'{name} cannot move {key}'):
+        getattr(hii_mm.transforms, name)(16)(results)
     assert (results['img'] == photo[:64, :64]).all()
 
 

@@ -13,8 +13,18 @@ it are moved in the same way.
 True
 """
 
+from .boxes import enclose_boxes, fragment_boxes, restore_boxes
 from .grid import PatchGrid
 from .mixup import MixupParams, MixupPlan
 from .shuffle import ShuffleParams, ShufflePlan
 
-__all__ = ['MixupParams', 'MixupPlan', 'PatchGrid', 'ShuffleParams', 'ShufflePlan']
+__all__ = [
+    'MixupParams',
+    'MixupPlan',
+    'PatchGrid',
+    'ShuffleParams',
+    'ShufflePlan',
+    'enclose_boxes',
+    'fragment_boxes',
+    'restore_boxes',
+]

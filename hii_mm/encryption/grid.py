@@ -61,12 +61,16 @@ class PatchGrid:
         """(h, w) after padding or cropping: a multiple of the patch size."""
         return self.shape[0] * self.patch_size[0], self.shape[1] * self.patch_size[1]
 
-    def fit(self, image):
-        """(H, W[, C]) -> (h, w[, C]) of ``fitted_shape``; a view unless padded."""
+    def fit(self, image, pad_value=None):
+        """(H, W[, C]) -> (h, w[, C]) of ``fitted_shape``; a view unless padded.
+
+        Padding repeats the last row and column, or is ``pad_value`` where given.
+        """
         h, w = self.fitted_shape
         down, right = max(0, h - image.shape[0]), max(0, w - image.shape[1])
         if down or right:
-            return np.pad(image, [(0, down), (0, right)] + [(0, 0)] * (image.ndim - 2), mode='edge')
+            how = {'mode': 'edge'} if pad_value is None else {'constant_values': pad_value}
+            return np.pad(image, [(0, down), (0, right)] + [(0, 0)] * (image.ndim - 2), **how)
         return image[:h, :w]
 
     def unfit(self, fitted, fill=0):

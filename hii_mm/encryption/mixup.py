@@ -39,6 +39,11 @@ class MixupParams:
                 f'patch_size {self.patch_size[0]} x {self.patch_size[1]} is no multiple of grid {self.grid}'
             )
 
+    @property
+    def core_size(self):
+        """(h, w) in pixels of what is left of a patch: the model's patch size."""
+        return self.patch_size[0] // self.grid, self.patch_size[1] // self.grid
+
     def plan(self, plain_shape, rng=None):
         """The plan for an image of (h, w). Nothing is random: ``rng`` is not used.
 

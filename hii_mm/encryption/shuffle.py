@@ -74,9 +74,10 @@ class ShuffleParams:
     def plan(self, plain_shape, rng):
         """Sample where each patch goes.
 
-        Draws, in this order: the kept patches (if any are dropped), one
-        permutation a window in row-major order (drawn again while it is the
-        identity), and the orientations.
+        Draws, in this order: without windows, the patches to keep in their new
+        order (drawn again while it is the plain order); with windows, one
+        permutation each, row by row (likewise), then the patches to keep, if
+        any are dropped; and last the orientations.
 
         Args:
             plain_shape: (h, w), or an image's whole shape.
@@ -91,12 +92,13 @@ class ShuffleParams:
                 patch, or a ``drop_ratio`` that leaves none.
         """
         grid, shape = _layout(self, tuple(plain_shape[:2]))
-        total = grid.shape[0] * grid.shape[1]
-        kept = shape[0] * shape[1]
-        plain = None if kept == total else np.sort(rng.permutation(total)[:kept])
-        permutation = _permute(shape, self.window, rng)
-        if plain is not None:
-            permutation = plain[permutation]
+        total, kept = grid.shape[0] * grid.shape[1], shape[0] * shape[1]
+        if self.window is None:
+            permutation = _draw(total, kept, rng)
+        else:
+            permutation = _within_windows(shape, self.window, rng)
+            if kept < total:
+                permutation = np.sort(_draw(total, kept, rng))[permutation]
         orientation = None
         if self.orient:
             square = self.patch_size[0] == self.patch_size[1]
@@ -138,33 +140,31 @@ def kept_shape(grid_shape, drop_ratio):
     return max(shapes, key=lambda s: (s[0] * s[1], -abs(s[0] * cols - s[1] * rows), s[1]))
 
 
-def _permute(shape, window, rng):
-    """Row-major permutation of rows x columns places, none of it the identity."""
+def _draw(total, kept, rng):
+    """int64 (kept,): as many of ``total`` things in random order, but not in ascending order (if two or more)."""
+    while True:
+        order = rng.permutation(total)[:kept]
+        if kept < 2 or order[0] > order[1] or (order[1:] < order[:-1]).any():
+            return order
+
+
+def _within_windows(shape, window, rng):
+    """int64 (rows * columns,): a permutation that stays within windows; none of more than one place is the identity."""
     rows, cols = shape
-    places = np.arange(rows * cols).reshape(shape)
-    if window is None:
-        return _not_identity(rows * cols, rng)
     if window < max(shape) and rows % window == 1 and cols % window == 1:
         warnings.warn(
             f'window {window} on {rows} x {cols} patches leaves a window of one patch in the bottom right '
             'corner, which stays where it is',
             stacklevel=3,
         )
+    places = np.arange(rows * cols).reshape(shape)
     moved = np.empty_like(places)
     for top in range(0, rows, window):
         for left in range(0, cols, window):
             here = np.s_[top : top + window, left : left + window]
             block = places[here]
-            moved[here] = block.ravel()[_not_identity(block.size, rng)].reshape(block.shape)
+            moved[here] = block.ravel()[_draw(block.size, block.size, rng)].reshape(block.shape)
     return moved.ravel()
-
-
-def _not_identity(count, rng):
-    """A uniform permutation of ``count`` things other than the identity (if two or more)."""
-    while True:
-        order = rng.permutation(count)
-        if count < 2 or order[0] != 0 or (order != np.arange(count)).any():
-            return order
 
 
 @lru_cache(maxsize=16)
@@ -216,11 +216,13 @@ class ShufflePlan:
         """(h, w) of the encrypted image."""
         return self.shape[0] * self.core_size[0], self.shape[1] * self.core_size[1]
 
-    def apply(self, image):
+    def apply(self, image, pad_value=None):
         """Shuffle an image; the input is not changed.
 
         Args:
             image: (H, W) or (H, W, C), uint8, uint16 or float32, any strides.
+            pad_value: what ``remainder='pad'`` adds, as for masks; None repeats
+                the last row and column.
 
         Returns:
             ndarray: C-contiguous, of ``encrypted_shape`` (plus C), same dtype.
@@ -229,7 +231,7 @@ class ShufflePlan:
             TypeError, ValueError: not such an image, or not of ``plain_shape``.
         """
         checks.check_image(image, *self.plain_shape)
-        encrypted = self._scatter(np.ascontiguousarray(self.grid.fit(image)))
+        encrypted = self._scatter(np.ascontiguousarray(self.grid.fit(image, pad_value)))
         if self.orientation is not None:
             self._turn(encrypted, self.orientation)
         return encrypted

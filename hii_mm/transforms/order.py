@@ -59,7 +59,7 @@ GEOMETRIC = frozenset(
         'TranslateY',
     ]
 )
-ENCRYPTING = frozenset({'PatchShuffle'})
+ENCRYPTING = frozenset({'PatchMixup', 'PatchShuffle'})
 
 
 def _too_late(name, by):

@@ -5,11 +5,10 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from torch.utils.data import get_worker_info
 
-from ..encryption import ShuffleParams
+from ..encryption import ShuffleParams, checks
 from ..registry import TRANSFORMS, register
+from .annotations import BBOX_MODES, refuse_what_stays, shuffle_annotations
 from .order import EncryptedResults
-
-NOT_MOVED = ('gt_bboxes', 'gt_masks', 'gt_seg_map', 'gt_keypoints', 'proposals')
 
 
 @register(TRANSFORMS)
@@ -26,15 +25,23 @@ class PatchShuffle(BaseTransform):
     Required Keys:
 
     - img (np.uint8 | np.uint16 | np.float32, (H, W) or (H, W, C))
+    - gt_bboxes (BaseBoxes[torch.float32] | np.float32, (n, 4) xyxy) (optional)
+    - gt_masks (BitmapMasks | PolygonMasks) (optional)
+    - gt_seg_map (np.uint8, (H, W)) (optional)
 
     Modified Keys:
 
     - img (same dtype; smaller with gap, drop_ratio or remainder='crop',
       larger with remainder='pad')
     - img_shape (tuple[int, int], (h, w))
+    - gt_bboxes, gt_bboxes_labels, gt_ignore_flags, as bbox_mode says
+    - gt_masks (BitmapMasks), gt_seg_map: they move with the pixels
     - pad_shape (tuple[int, int], (h, w)), if it was there
 
     Added Keys:
+
+    - gt_instance_ids (np.int64, (m,)), with boxes and a bbox_mode other than
+      'keep': which of the boxes before each box now belongs to
 
     - permutation (np.int64, (places,)), with return_permutation only: place i,
       row by row, holds plain patch permutation[i]
@@ -50,12 +57,17 @@ class PatchShuffle(BaseTransform):
             this many patches. None is the whole image.
         remainder (str): 'error', 'pad' or 'crop', where H or W is no multiple
             of the patch size.
+        bbox_mode (str): 'fragment': a box is cut along the patch grid, its
+            pieces move with their patches, and pieces of one object that form
+            a rectangle are merged; labels and flags are repeated. 'enclose':
+            one box an object, the smallest around its moved pieces; objects
+            without any are removed. 'keep': boxes stay in plain coordinates.
         return_permutation (bool): Add the permutation to the results. Whoever
             has it can undo the shuffle.
 
     Raises:
         TypeError, ValueError: a value that is not accepted, an image that
-            cannot be cut, or results that carry boxes, masks or a seg map.
+            cannot be cut, or results that carry keypoints or proposals.
     """
 
     def __init__(
@@ -66,9 +78,11 @@ class PatchShuffle(BaseTransform):
         orient=False,
         window=None,
         remainder='error',
+        bbox_mode='fragment',
         return_permutation=False,
     ):
         self.params = ShuffleParams(patch_size, gap, drop_ratio, orient, window, remainder)
+        self.bbox_mode = checks.one_of('bbox_mode', bbox_mode, BBOX_MODES)
         self.return_permutation = return_permutation
         self._worker_rng = (None, None)
 
@@ -94,16 +108,12 @@ class PatchShuffle(BaseTransform):
         return self.params.plan(plain_shape, self._rng())
 
     def transform(self, results):
-        """Shuffle ``results['img']``."""
-        carried = [key for key in NOT_MOVED if results.get(key) is not None]
-        if carried:
-            raise ValueError(
-                f'PatchShuffle moves pixels only, and the results carry {", ".join(carried)}: they would no longer '
-                'fit the image. Use it in pipelines without boxes, masks and segmentation maps'
-            )
+        """Shuffle ``results['img']`` and move what belongs to it."""
+        refuse_what_stays(results, 'PatchShuffle')
         img = results['img']
         plan = self._plan(np.shape(img)[:2])
         results['img'] = plan.apply(img)
+        shuffle_annotations(results, plan, self.bbox_mode)
         results['img_shape'] = plan.encrypted_shape
         if 'pad_shape' in results:
             results['pad_shape'] = plan.encrypted_shape
@@ -112,4 +122,5 @@ class PatchShuffle(BaseTransform):
         return EncryptedResults.wrap(results, self)
 
     def __repr__(self):
-        return f'{type(self).__name__}({self.params}, return_permutation={self.return_permutation})'
+        more = f'bbox_mode={self.bbox_mode!r}, return_permutation={self.return_permutation}'
+        return f'{type(self).__name__}({self.params}, {more})'
