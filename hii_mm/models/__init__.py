@@ -1,13 +1,21 @@
 """Models that learn on encrypted images.
 
-PEViT is built on mmpretrain; where that is not installed, only the transforms
-are there.
+PEViT is built on mmpretrain, YOLOS and PEYOLOS on mmdet; where one of the two
+is not installed, its models are not there.
 """
 
 from importlib.util import find_spec
+
+__all__ = []
 
 if find_spec('mmpretrain'):
     from .patch_cutmix import PatchCutMix
     from .pevit import PEViT
 
-    __all__ = ['PEViT', 'PatchCutMix']
+    __all__ += ['PEViT', 'PatchCutMix']
+
+if find_spec('mmdet'):
+    from .yolos import PEYOLOS, YOLOS, YOLOSHead
+    from .yolos_backbone import YOLOSBackbone
+
+    __all__ += ['PEYOLOS', 'YOLOS', 'YOLOSBackbone', 'YOLOSHead']

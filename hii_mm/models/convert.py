@@ -32,17 +32,29 @@ TIMM = [
     (r'dist_token|head_dist\.(weight|bias)', None, DISTILLED),
 ]
 HF_BLOCK = r'(?:vit\.|deit\.)?encoder\.layer\.(\d+)\.'
+HF_REST = [  # what follows a layer's number in Hugging Face's names, and in timm's
+    (r'layernorm_before\.(weight|bias)', r'norm1.\2'),
+    (r'layernorm_after\.(weight|bias)', r'norm2.\2'),
+    (r'attention\.attention\.(query|key|value)\.(weight|bias)', r'attn.\2.\3'),
+    (r'attention\.output\.dense\.(weight|bias)', r'attn.proj.\2'),
+    (r'intermediate\.dense\.(weight|bias)', r'mlp.fc1.\2'),
+    (r'output\.dense\.(weight|bias)', r'mlp.fc2.\2'),
+]
+MMPRETRAIN = {'norm1': 'ln1', 'norm2': 'ln2', 'mlp.fc1': 'ffn.layers.0.0', 'mlp.fc2': 'ffn.layers.1'}
+
+
+def _mmpretrain(name):
+    """Timm's name of a part of a layer as mmpretrain's."""
+    part, _, rest = name.partition('.\\')
+    return '.\\'.join([MMPRETRAIN.get(part, part), rest])
+
+
 HF_EMBED = r'(?:vit\.|deit\.)?embeddings\.'
 HUGGING_FACE = [
     (HF_EMBED + r'cls_token', r'backbone.cls_token', ''),
     (HF_EMBED + r'position_embeddings', r'backbone.pos_embed', ''),
     (HF_EMBED + r'patch_embeddings\.projection\.(weight|bias)', r'backbone.patch_embed.projection.\1', ''),
-    (HF_BLOCK + r'layernorm_before\.(weight|bias)', r'backbone.layers.\1.ln1.\2', ''),
-    (HF_BLOCK + r'layernorm_after\.(weight|bias)', r'backbone.layers.\1.ln2.\2', ''),
-    (HF_BLOCK + r'attention\.attention\.(query|key|value)\.(weight|bias)', r'backbone.layers.\1.attn.\2.\3', ''),
-    (HF_BLOCK + r'attention\.output\.dense\.(weight|bias)', r'backbone.layers.\1.attn.proj.\2', ''),
-    (HF_BLOCK + r'intermediate\.dense\.(weight|bias)', r'backbone.layers.\1.ffn.layers.0.0.\2', ''),
-    (HF_BLOCK + r'output\.dense\.(weight|bias)', r'backbone.layers.\1.ffn.layers.1.\2', ''),
+    *((HF_BLOCK + theirs, r'backbone.layers.\1.' + _mmpretrain(timm), '') for theirs, timm in HF_REST),
     (r'(?:vit\.|deit\.)?layernorm\.(weight|bias)', r'backbone.ln1.\1', ''),
     (r'(?:cls_)?classifier\.(weight|bias)', r'head.layers.head.\1', ''),
     (HF_EMBED + r'distillation_token|distillation_classifier\.(weight|bias)', None, DISTILLED),
@@ -87,7 +99,7 @@ def read_checkpoint(path):
         raise CheckpointError(f'{path} holds a {type(content).__name__}, not a dict of tensors')
     strange = [key for key, value in content.items() if not isinstance(value, torch.Tensor)]
     if strange:
-        raise CheckpointError(f'{path} is no dict of tensors: {_listed(strange)} is something else')
+        raise CheckpointError(f'{path} is no dict of tensors: {listed(strange)} is something else')
     return {re.sub(r'^module\.', '', key): value for key, value in content.items()}
 
 
@@ -132,10 +144,10 @@ def convert_vit(source, model):
             them are listed.
     """
     layout, rules = _layout(source)
-    renamed, left_out, unknown = _rename(source, rules)
+    renamed, left_out, unknown = rename(source, rules)
     if unknown:
-        raise CheckpointError(f'{layout} checkpoint with unknown keys: {_listed(unknown)}')
-    _join_qkv(renamed)
+        raise CheckpointError(f'{layout} checkpoint with unknown keys: {listed(unknown)}')
+    join_qkv(renamed)
     position = renamed.get('backbone.pos_embed')
     if model == 'pevit' and position is not None:
         left_out[next(key for key in source if key.endswith(('pos_embed', 'position_embeddings')))] = POSITION
@@ -144,10 +156,10 @@ def convert_vit(source, model):
         renamed['backbone.pos_embed'] = torch.cat((position[:, :1], position[:, 2:]), dim=1)
     missing = sorted(_expected(renamed, model) - set(renamed))
     if missing:
-        raise CheckpointError(f'{layout} checkpoint lacks, in the names of {model}: {_listed(missing)}')
+        raise CheckpointError(f'{layout} checkpoint lacks, in the names of {model}: {listed(missing)}')
     extra = sorted(set(renamed) - _expected(renamed, model))
     if extra:
-        raise CheckpointError(f'{layout} checkpoint has what {model} has not: {_listed(extra)}')
+        raise CheckpointError(f'{layout} checkpoint has what {model} has not: {listed(extra)}')
     return Converted(renamed, layout, left_out)
 
 
@@ -163,11 +175,11 @@ def _layout(source):
         return 'Hugging Face ' + ('DeiT' if any(key.startswith('deit.') for key in source) else 'ViT'), HUGGING_FACE
     raise CheckpointError(
         'unknown layout: neither PEViT or DeiT (patch_embed.proj.weight) nor Hugging Face ViT or DeiT '
-        f'(embeddings.cls_token); it has {_listed(sorted(source))}'
+        f'(embeddings.cls_token); it has {listed(sorted(source))}'
     )
 
 
-def _rename(source, rules):
+def rename(source, rules):
     """(renamed tensors, left-out keys with their reasons, unknown keys)."""
     renamed, left_out, unknown = {}, {}, []
     for key, value in source.items():
@@ -185,7 +197,7 @@ def _rename(source, rules):
     return renamed, left_out, unknown
 
 
-def _join_qkv(renamed):
+def join_qkv(renamed):
     """Join query, key and value, where they are apart, into one (3 D, ...) tensor, in place."""
     for key in [key for key in renamed if '.attn.query.' in key]:
         names = [key.replace('.query.', f'.{part}.') for part in ('query', 'key', 'value')]
@@ -216,6 +228,6 @@ def _expected(renamed, model):
     return set(names)
 
 
-def _listed(keys, most=12):
+def listed(keys, most=12):
     """Keys as one line, the first ``most`` of them."""
     return ', '.join(keys[:most]) + (f' and {len(keys) - most} more' if len(keys) > most else '')

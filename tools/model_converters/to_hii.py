@@ -1,7 +1,7 @@
 """Convert released weights for our configs.
 
-Reads released PEViT, DeiT and Hugging Face ViT or DeiT checkpoints (torch files
-or .safetensors). Says which it found and what it left out; fails on unknown or
+Reads released PEViT, DeiT, YOLOS and PEYOLOS checkpoints and Hugging Face's ViT, DeiT
+and YOLOS (torch files or .safetensors). Says which it found and what it left out; fails on unknown or
 missing keys and then writes nothing.
 """
 
@@ -13,6 +13,9 @@ import torch
 
 from hii_mm import __version__
 from hii_mm.models.convert import CheckpointError, convert_vit, read_checkpoint
+from hii_mm.models.convert_yolos import convert_yolos
+
+CLASSIFIERS = ('head.layers.head.bias', 'bbox_head.class_embed.layers.2.bias')
 
 
 def parse_args():
@@ -23,8 +26,11 @@ def parse_args():
     parser.add_argument(
         '--model',
         required=True,
-        choices=['pevit', 'vit'],
-        help="pevit: our configs/pevit; vit: mmpretrain's VisionTransformer, with position embedding",
+        choices=['pevit', 'vit', 'yolos', 'peyolos'],
+        help="pevit: our configs/pevit; vit: mmpretrain's VisionTransformer; yolos, peyolos: our detectors",
+    )
+    parser.add_argument(
+        '--keep-classes', action='store_true', help="detectors: keep COCO's 92 logits, do not pick mmdet's 80 + 1"
     )
     return parser.parse_args()
 
@@ -41,15 +47,21 @@ def main():
     """Read, convert, say what was done, write."""
     args = parse_args()
     try:
-        converted = convert_vit(read_checkpoint(args.src), args.model)
+        source = read_checkpoint(args.src)
+        if args.model in ('pevit', 'vit'):
+            converted = convert_vit(source, args.model)
+        else:
+            converted = convert_yolos(source, args.model, args.keep_classes)
     except CheckpointError as error:
         sys.exit(f'to_hii: {error}')
     state = converted.state_dict
-    dims, channels, *patch = state['backbone.patch_embed.projection.weight'].shape
-    depth = sum(key.endswith('.ln1.weight') for key in state) - 1
+    embed = next(value for key, value in state.items() if '.patch_embed.' in key and value.ndim == 4)
+    dims, channels, *patch = embed.shape
+    depth = len({key.split('.')[2] for key in state if key.startswith(('backbone.layers.', 'backbone.blocks.'))})
+    classes = next(len(state[key]) for key in CLASSIFIERS if key in state)
     print(
         f'found: {converted.layout}; {depth} layers, {dims} wide, patches of {patch[0]} x {patch[1]}, '
-        f'{channels} channels, {len(state["head.layers.head.bias"])} classes'
+        f'{channels} channels, {classes} classes' + (' with "no object"' if 'backbone.det_token' in state else '')
     )
     for key, why in converted.left_out.items():
         print(f'left out: {key} ({why})')

@@ -1,0 +1,111 @@
+"""Weights of YOLOS and PEYOLOS, renamed for our detectors.
+
+Source layouts: the released YOLOS (https://github.com/hustvl/YOLOS) and PEYOLOS
+checkpoints, and Hugging Face's YolosForObjectDetection.
+"""
+
+import re
+
+import torch
+
+from .convert import HF_REST, CheckpointError, Converted, join_qkv, listed, rename
+
+# COCO's 80 categories by id: the rows of the released 92 logits that mmdet's 80 classes are, in mmdet's order.
+NOT_IN_COCO = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
+COCO_IDS = tuple(i for i in range(91) if i not in NOT_IN_COCO)
+NO_OBJECT = 91
+
+RELEASED = [
+    (r'backbone\.(cls_token|det_token|pos_embed|mid_pos_embed|norm\.(?:weight|bias))', r'backbone.\1', ''),
+    (r'backbone\.patch_embed\.((?:proj|proj_siat|proj_siat_embed)\.(?:weight|bias))', r'backbone.patch_embed.\1', ''),
+    (
+        r'backbone\.(blocks\.\d+\.(?:norm1|norm2|attn\.qkv|attn\.proj|mlp\.fc1|mlp\.fc2)\.(?:weight|bias))',
+        r'backbone.\1',
+        '',
+    ),
+    (r'((?:class|bbox)_embed\.layers\.[012]\.(?:weight|bias))', r'bbox_head.\1', ''),
+]
+HUGGING_FACE = [
+    (r'vit\.embeddings\.cls_token', r'backbone.cls_token', ''),
+    (r'vit\.embeddings\.detection_tokens', r'backbone.det_token', ''),
+    (r'vit\.embeddings\.position_embeddings', r'backbone.pos_embed', ''),
+    (r'vit\.encoder\.mid_position_embeddings', r'backbone.mid_pos_embed', ''),
+    (r'vit\.embeddings\.patch_embeddings\.projection\.(weight|bias)', r'backbone.patch_embed.proj.\1', ''),
+    *((rf'vit\.encoder\.layer\.(\d+)\.{theirs}', rf'backbone.blocks.\1.{ours}', '') for theirs, ours in HF_REST),
+    (r'vit\.layernorm\.(weight|bias)', r'backbone.norm.\1', ''),
+    (r'class_labels_classifier\.(layers\.[012]\.(?:weight|bias))', r'bbox_head.class_embed.\1', ''),
+    (r'bbox_predictor\.(layers\.[012]\.(?:weight|bias))', r'bbox_head.bbox_embed.\1', ''),
+    (r'vit\.pooler\.dense\.(weight|bias)', None, 'pooler: the target has none'),
+]
+
+
+def convert_yolos(source, model, keep_classes=False):
+    """Rename a detector's weights for our YOLOS or PEYOLOS.
+
+    Args:
+        source: ``{name: tensor}`` as ``read_checkpoint`` gives it.
+        model: ``'yolos'`` or ``'peyolos'``.
+        keep_classes: leave the classifier's rows; else 92 rows, COCO's
+            category ids 0..90 and 91 for 'no object', become mmdet's 80 + 1.
+
+    Returns:
+        Converted
+
+    Raises:
+        CheckpointError: an unknown layout, or unknown or missing keys; all of
+            them are listed.
+    """
+    layout, rules = _layout(source)
+    renamed, left_out, unknown = rename(source, rules)
+    if unknown:
+        raise CheckpointError(f'{layout} checkpoint with unknown keys: {listed(unknown)}')
+    join_qkv(renamed)
+    expected = _expected(renamed, model)
+    missing, extra = sorted(expected - set(renamed)), sorted(set(renamed) - expected)
+    if missing or extra:
+        parts = [f'lacks {listed(missing)}'] * bool(missing) + [f'has {listed(extra)}, unknown to it'] * bool(extra)
+        raise CheckpointError(f'{layout} checkpoint, in the names of {model}: {"; ".join(parts)}')
+    if not keep_classes:
+        _pick_classes(renamed, left_out)
+    return Converted(renamed, layout, left_out)
+
+
+def _layout(source):
+    """(words, rules) for the layout of a checkpoint."""
+    if 'vit.embeddings.detection_tokens' in source:
+        return 'Hugging Face YOLOS', HUGGING_FACE
+    if 'backbone.det_token' in source and 'class_embed.layers.0.weight' in source:
+        mixed = 'backbone.patch_embed.proj_siat.weight' in source
+        return 'PEYOLOS' if mixed else 'YOLOS', RELEASED
+    raise CheckpointError(
+        'unknown layout: neither YOLOS or PEYOLOS (backbone.det_token, class_embed.layers) nor Hugging Face YOLOS '
+        f'(vit.embeddings.detection_tokens); it has {listed(sorted(source))}'
+    )
+
+
+def _expected(renamed, model):
+    """All names that a model of this depth has."""
+    layers = {int(match[1]) for key in renamed if (match := re.match(r'backbone\.blocks\.(\d+)\.', key))}
+    embed = ('proj',) if model == 'yolos' else ('proj_siat', 'proj_siat_embed')
+    parts = [f'backbone.patch_embed.{name}' for name in embed] + ['backbone.norm']
+    block = ('norm1', 'norm2', 'attn.qkv', 'attn.proj', 'mlp.fc1', 'mlp.fc2')
+    parts += [f'backbone.blocks.{i}.{name}' for i in range(max(layers, default=0) + 1) for name in block]
+    parts += [f'bbox_head.{head}_embed.layers.{i}' for head in ('class', 'bbox') for i in range(3)]
+    names = {f'{part}.{kind}' for part in parts for kind in ('weight', 'bias')}
+    tokens = {f'backbone.{name}' for name in ('cls_token', 'det_token', 'pos_embed')}
+    return names | tokens | ({'backbone.mid_pos_embed'} & set(renamed))
+
+
+def _pick_classes(renamed, left_out):
+    """Pick mmdet's 80 + 1 rows out of COCO's 92, in place."""
+    rows = [*COCO_IDS, NO_OBJECT]
+    for kind in ('weight', 'bias'):
+        name = f'bbox_head.class_embed.layers.2.{kind}'
+        value = renamed[name]
+        if len(value) != NO_OBJECT + 1:
+            raise CheckpointError(
+                f'the classifier has {len(value)} rows, not the 92 of COCO category ids: use --keep-classes, and a '
+                f'config with num_classes={len(value) - 1}'
+            )
+        renamed[name] = value[torch.tensor(rows)].clone()
+        left_out[f'{name}, rows of ids that COCO does not use'] = ', '.join(map(str, NOT_IN_COCO))

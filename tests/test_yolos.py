@@ -1,0 +1,259 @@
+"""YOLOS and PEYOLOS: parity, padding, mixing, gradients, and mmdet's training and testing."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
+
+from hii_mm.encryption import MixupParams
+from hii_mm.models import YOLOSBackbone
+from hii_mm.models.yolos_backbone import MixedPatchEmbed
+
+ARCH = (48, 3, 3)
+
+
+def detector(kind='YOLOS', classes=4, side=16, **backbone):
+    """A tiny detector with weights large enough for outputs to differ."""
+    init_default_scope('mmdet')
+    cfg = dict(
+        type=kind,
+        data_preprocessor=dict(type='DetDataPreprocessor', mean=[0] * 3, std=[255] * 3, pad_size_divisor=side),
+        backbone=dict(type='YOLOSBackbone', arch=ARCH, img_size=(64, 96), num_det_tokens=10, **backbone),
+        bbox_head=dict(type='YOLOSHead', num_classes=classes),
+    )
+    model = MODELS.build(cfg)
+    model.init_weights()
+    for name, parameter in model.named_parameters():
+        torch.nn.init.normal_(parameter, mean=float('norm' in name and 'weight' in name), std=0.15)
+    return model.eval()
+
+
+def batch(*sizes, seed=0):
+    """What mmdet's loader gives for images of the (h, w): uint8 pictures, two boxes each."""
+    generator = torch.Generator().manual_seed(seed)
+    inputs, samples = [], []
+    for h, w in sizes:
+        inputs.append(torch.randint(0, 256, (3, h, w), generator=generator, dtype=torch.uint8))
+        sample = DetDataSample(
+            metainfo=dict(img_id=len(samples), img_shape=(h, w), ori_shape=(h, w), scale_factor=(1.0, 1.0))
+        )
+        boxes = torch.tensor([[2.0, 3, w / 2, h / 2], [w / 4, h / 4, w - 1, h - 2]])
+        sample.gt_instances = InstanceData(bboxes=boxes, labels=torch.tensor([1, 3]))
+        samples.append(sample)
+    return dict(inputs=inputs, data_samples=samples)
+
+
+def boxes_of(results):
+    return [result.pred_instances.bboxes for result in results]
+
+
+@pytest.mark.parametrize('kind', ['YOLOS', 'PEYOLOS'])
+@pytest.mark.parametrize('mid', [False, True])
+def test_a_picture_gets_the_same_boxes_alone_and_padded(kind, mid):
+    model = detector(kind, side=16 if kind == 'YOLOS' else 8, mid_pos_embed=mid)
+    sizes = [(64, 96), (50, 40), (33, 90)]
+    data = batch(*sizes)
+    together = model.test_step(copy.deepcopy(data))
+    for i in range(3):
+        alone = model.test_step({key: [copy.deepcopy(value[i])] for key, value in data.items()})[0].pred_instances
+        for name, tolerance in (('bboxes', 1e-2), ('scores', 1e-4)):  # pixels; 1e-4 of the image is less than 1e-2
+            got = together[i].pred_instances[name]
+            torch.testing.assert_close(got, alone[name], atol=tolerance, rtol=0)
+    model.backbone.mask_padding = False
+    released = boxes_of(model.test_step(copy.deepcopy(data)))
+    assert (released[1] - together[1].pred_instances.bboxes).abs().max() > 0.1  # the test can fail
+
+
+def test_normalised_outputs_agree_to_1e_4_alone_and_padded():
+    model = detector()
+    images = torch.zeros(2, 3, 64, 96)
+    images[0] = torch.randn(3, 64, 96)
+    images[1, :, :48, :32] = torch.randn(3, 48, 32)
+    with torch.no_grad():
+        padded = model.backbone(images, [(64, 96), (48, 32)])
+        alone = model.backbone(images[1:, :, :48, :32], [(48, 32)])
+    torch.testing.assert_close(padded[1:], alone, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize('grid', [2, 4])
+def test_mixing_inside_equals_mixing_outside(grid):
+    inside = MixedPatchEmbed(8, 16, grid=grid, mix_inside=True)
+    outside = MixedPatchEmbed(8, 16, grid=grid)
+    outside.load_state_dict(inside.state_dict())
+    image = np.random.default_rng(0).random((64, 96, 3), dtype=np.float32)
+    mixed = MixupParams(16, grid).plan(image.shape).apply(image)
+
+    def tensor(array):
+        return torch.from_numpy(array).permute(2, 0, 1)[None]
+
+    torch.testing.assert_close(inside.mix(tensor(image)), tensor(mixed), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(inside(tensor(image)), outside(tensor(mixed)), atol=1e-5, rtol=1e-4)
+
+
+def test_mixing_after_the_convolution_is_the_same():
+    """The released code averages what the convolution gives for each sub-patch."""
+    embed = MixedPatchEmbed(8, 16, mix_inside=True)
+    image = torch.randn(1, 3, 64, 64)
+    each = torch.nn.functional.conv2d(image, embed.proj_siat.weight, embed.proj_siat.bias, stride=8)
+    averaged = torch.nn.functional.avg_pool2d(each, 2)
+    torch.testing.assert_close(embed.proj_siat(embed.mix(image)), averaged, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize('mid', [False, True])
+@pytest.mark.parametrize('kind', ['YOLOS', 'PEYOLOS'])
+def test_training_reaches_every_parameter_and_lowers_the_loss(kind, mid):
+    model = detector(kind, side=16 if kind == 'YOLOS' else 8, mid_pos_embed=mid).train()
+    data = model.data_preprocessor(batch((64, 96), (48, 64)), training=True)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    totals = []
+    for _ in range(8):
+        losses = model(**data, mode='loss')
+        assert set(losses) == {'loss_cls', 'loss_bbox', 'loss_iou'}
+        total = sum(losses.values())
+        optimiser.zero_grad()
+        total.backward()
+        assert [name for name, p in model.named_parameters() if p.grad is None] == []
+        optimiser.step()
+        totals.append(total.item())
+    assert totals[-1] < totals[0]
+
+
+def test_no_object_weighs_a_tenth():
+    head = detector(classes=4).bbox_head
+    assert head.loss_cls.class_weight == [1, 1, 1, 1, 0.1]
+    assert head.bg_cls_weight == 0.1
+    reference = MODELS.build(dict(type='DETRHead', num_classes=4, embed_dims=48))
+    assert reference.loss_cls.class_weight.tolist() == pytest.approx(head.loss_cls.class_weight)
+    tokens = torch.randn(1, 2, 10, 48)
+    samples = batch((64, 96), (64, 96))['data_samples']
+    logits, boxes = head(tokens)
+    given = logits, boxes, [s.gt_instances for s in samples], [s.metainfo for s in samples]
+    ours, theirs = head.loss_by_feat(*given), reference.loss_by_feat(*given)
+    assert {k: v.item() for k, v in ours.items()} == pytest.approx({k: v.item() for k, v in theirs.items()})
+
+
+def test_images_without_objects_train():
+    model = detector().train()
+    data = batch((64, 96))
+    data['data_samples'][0].gt_instances = InstanceData(bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long())
+    losses = model(**model.data_preprocessor(data, training=True), mode='loss')
+    assert all(torch.isfinite(value) for value in losses.values())
+
+
+def test_checkpointing_changes_nothing_but_memory():
+    plain, saving = detector(), detector(with_cp=True)
+    saving.load_state_dict(plain.state_dict())
+    images, grads = torch.randn(1, 3, 64, 96), []
+    for model in (plain, saving):
+        model.backbone(images).square().mean().backward()
+        grads.append([p.grad for p in model.backbone.parameters()])
+    for one, other in zip(*grads):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize('tokens', [1, 7, 100])
+def test_any_number_of_tokens(tokens):
+    backbone = YOLOSBackbone(ARCH, img_size=(32, 32), num_det_tokens=tokens)
+    assert backbone(torch.randn(2, 3, 64, 32)).shape == (2, tokens, 48)
+
+
+def test_amp():
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        tokens = detector().backbone(torch.randn(2, 3, 64, 64), [(64, 64), (48, 64)])
+    assert torch.isfinite(tokens).all()
+
+
+def test_wrong_settings():
+    with pytest.raises(ValueError, match="arch must be one of tiny, small, base or .*, got 'huge'"):
+        YOLOSBackbone('huge')
+    with pytest.raises(ValueError, match="PlainPatchEmbed, MixedPatchEmbed, got 'Conv'"):
+        YOLOSBackbone(ARCH, patch_embed=dict(type='Conv'))
+    with pytest.raises(ValueError, match='patch_size 16 is no multiple of grid 3'):
+        MixedPatchEmbed(8, 16, grid=3)
+
+
+def hugging_face(mid):
+    transformers = pytest.importorskip('transformers', reason='transformers breaks mmpretrain 1.2.0 beside it')
+    config = transformers.YolosConfig(
+        hidden_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=3,
+        intermediate_size=192,
+        image_size=[64, 96],
+        num_detection_tokens=10,
+        use_mid_position_embeddings=mid,
+        num_labels=91,
+        layer_norm_eps=1e-6,
+    )
+    theirs = transformers.YolosForObjectDetection(config).eval()
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return theirs
+
+
+TOOL = 'tools/model_converters/to_hii.py'
+
+
+@pytest.mark.parametrize('mid', [False, True])
+@pytest.mark.parametrize('size', [(64, 96), (96, 64), (160, 112)])
+def test_parity_with_hugging_face(call, tmp_path, mid, size):
+    theirs = hugging_face(mid)
+    torch.save(theirs.state_dict(), tmp_path / 'src.bin')
+    done = call(TOOL, tmp_path / 'src.bin', tmp_path / 'dst.pth', '--model', 'yolos', '--keep-classes')
+    assert 'found: Hugging Face YOLOS; 3 layers, 48 wide' in done.stdout
+    ours = detector(classes=91, mid_pos_embed=mid)
+    ours.load_state_dict(torch.load(tmp_path / 'dst.pth', weights_only=True)['state_dict'])
+    images = torch.randn(2, 3, *size)
+    with torch.no_grad():
+        expected, (logits, boxes) = theirs(images), ours(images, mode='tensor')
+    torch.testing.assert_close(logits[0], expected.logits, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(boxes[0], expected.pred_boxes, atol=1e-4, rtol=0)
+    assert logits.std() > 0.1
+
+
+def released(kind, mid=True, rows=92):
+    """A checkpoint of tiny size in the released layout, from our own module's shapes."""
+    model = detector(kind, classes=rows - 1, mid_pos_embed=mid)
+    return {key.replace('bbox_head.', ''): value for key, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize('kind', ['YOLOS', 'PEYOLOS'])
+@pytest.mark.parametrize('keep', [False, True])
+def test_released_checkpoints(call, tmp_path, kind, keep):
+    state = released(kind)
+    torch.save(dict(model=state, epoch=150), tmp_path / 'src.pth')
+    flags = ['--keep-classes'] if keep else []
+    done = call(TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth', '--model', kind.lower(), *flags)
+    assert f'found: {kind}; 3 layers' in done.stdout
+    model = detector(kind, classes=91 if keep else 80, mid_pos_embed=True)
+    model.load_state_dict(torch.load(tmp_path / 'dst.pth', weights_only=True)['state_dict'])
+    weight, source = model.bbox_head.class_embed.layers[2].weight, state['class_embed.layers.2.weight']
+    if keep:
+        assert torch.equal(weight, source)
+        return
+    from mmdet.datasets import CocoDataset
+
+    assert weight.shape == (81, 48)
+    assert torch.equal(weight[80], source[91])
+    names = CocoDataset.METAINFO['classes']  # category ids as in COCO's annotation files
+    for name, category in (('person', 1), ('stop sign', 13), ('backpack', 27), ('bottle', 44), ('toothbrush', 90)):
+        assert torch.equal(weight[names.index(name)], source[category])
+
+
+def test_peyolos_is_not_loaded_as_yolos(call, tmp_path):
+    torch.save(dict(model=released('PEYOLOS')), tmp_path / 'src.pth')
+    done = call(TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth', '--model', 'yolos', code=1)
+    assert 'PEYOLOS checkpoint, in the names of yolos: lacks backbone.patch_embed.proj.bias' in done.stderr
+    assert 'backbone.patch_embed.proj_siat.weight, ' in done.stderr
+    assert not (tmp_path / 'dst.pth').exists()
+
+
+def test_other_classes_need_keep_classes(call, tmp_path):
+    torch.save(dict(model=released('YOLOS', rows=5)), tmp_path / 'src.pth')
+    done = call(TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth', '--model', 'yolos', code=1)
+    assert 'the classifier has 5 rows, not the 92 of COCO category ids: use --keep-classes' in done.stderr
