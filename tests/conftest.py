@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hii_mm import compat
+
+compat.prepare()  # mmdet cannot be imported without mmcv's ops, or the stand-in
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / 'tools' / 'dataset_converters'))
 
