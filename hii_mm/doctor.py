@@ -76,9 +76,8 @@ def _host(report):
     """Check the ops and, for each scope, whether each of our names resolves."""
     try:
         compat.prepare()
-        from . import register_all_modules, registry
+        from . import register, registry  # noqa: F401
 
-        register_all_modules()
         names = registry.registered_names()
     except Exception as error:
         report.line(False, 'hii_mm', f'cannot be registered: {type(error).__name__}: {error}', _reinstall())
@@ -112,7 +111,7 @@ def _scope(report, scope, package, names):
             False,
             scope,
             f'{", ".join(wrong)} does not resolve, or to something else',
-            "add custom_imports = dict(imports=['hii_mm']) to the config, and look for another package of that name",
+            "add custom_imports = dict(imports=['hii_mm.register']) to the config; is there another package of that name?",
         )
     if resolved:
         report.line(True, scope, 'resolves ' + ', '.join(resolved))

@@ -79,7 +79,7 @@ def test_no_stack_says_what_to_install(bare):
     assert done.returncode == 1
     assert 'found none of onedl-mmengine, onedl-mmcv, onedl-mmdetection, onedl-mmpretrain' in done.stdout
     assert "Run: pip install '.[onedl]'" in done.stdout
-    done = bare('-c', 'import hii_mm; hii_mm.register_all_modules()')
+    done = bare('-c', 'import hii_mm.register')
     assert done.returncode == 1
     assert 'hii_mm.compat.StackError: hii_mm needs the mm packages' in done.stderr
 
@@ -116,3 +116,16 @@ def test_a_scoped_name_needs_no_custom_imports(run):
     )
     for scope in ('mmpretrain', 'mmdet'):
         assert 'patch_size=(8, 8)' in run('-c', code.format(scope)).stdout
+
+
+@pytest.mark.parametrize('first', ['hii_mm.encryption', 'mmengine'])
+@pytest.mark.parametrize('config', ['hii_mm.register', 'hii_mm'])
+def test_custom_imports_register_bare_names(run, tmp_path, first, config):
+    """'hii_mm' alone does so only where mmengine was imported first, as in every host's tools."""
+    (tmp_path / 'c.py').write_text(f"custom_imports = dict(imports=['{config}'], allow_failed_imports=False)\n")
+    code = (
+        f'import {first}; from mmengine.config import Config; Config.fromfile({str(tmp_path / "c.py")!r});'
+        "from mmengine.registry import TRANSFORMS; print('PatchShuffle' in TRANSFORMS.module_dict)"
+    )
+    done = run('-c', code)
+    assert done.stdout.split()[-1] == str(config == 'hii_mm.register' or first == 'mmengine')

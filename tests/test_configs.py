@@ -1,11 +1,14 @@
 """Every config is built, reads an image through its pipelines and does one training step."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
 import torch
+from mmdet.registry import DATASETS as DETECTION_DATASETS
 from mmengine.config import Config
-from mmengine.dataset import default_collate
+from mmengine.dataset import default_collate, pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATA_SAMPLERS, MODELS, init_default_scope
 from mmpretrain.registry import DATASETS
@@ -13,7 +16,9 @@ from mmpretrain.registry import DATASETS
 from conftest import ROOT
 from hii_mm.transforms.order import encrypting_transforms, late_transforms, pipelines
 
-CONFIGS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.py') if '_base_' not in path.parts)
+ALL = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.py') if '_base_' not in path.parts)
+DETECTION = [path for path in ALL if 'yolos' in path]
+CONFIGS = [path for path in ALL if path not in DETECTION]
 
 
 @pytest.fixture(scope='module')
@@ -58,14 +63,97 @@ def test_a_training_step(path, imagenet, digits_root):
         assert results[0].pred_score.shape == (cfg.model.head.get('num_classes', 1000),)
 
 
-@pytest.mark.parametrize('path', CONFIGS)
+@pytest.fixture(scope='module')
+def coco(tmp_path_factory):
+    """Two photographs of 96 x 120 with a person and a dog each, in COCO's layout."""
+    from skimage import data
+
+    root = tmp_path_factory.mktemp('coco')
+    images = [dict(id=i, file_name=f'{i}.png', height=96, width=120) for i in (1, 2)]
+    boxes = [dict(image_id=i, category_id=c, bbox=[10 * c, 8, 30, 60]) for i in (1, 2) for c in (1, 3)]
+    annotations = [dict(box, id=k, area=1800, iscrowd=0) for k, box in enumerate(boxes, 1)]
+    categories = [dict(id=1, name='person'), dict(id=3, name='dog')]
+    (root / 'a.json').write_text(json.dumps(dict(images=images, annotations=annotations, categories=categories)))
+    for image in images:
+        cv2.imwrite(str(root / image['file_name']), data.astronaut()[:96, 40 * image['id'] :][:, :120])
+    return root
+
+
+def shrunk(entry):
+    """A pipeline's config with every size a tiny one."""
+    if isinstance(entry, (list, tuple)):
+        return [shrunk(part) for part in entry]
+    if not isinstance(entry, dict):
+        return entry
+    tiny = dict(scales=[(96, 64), (128, 96)], scale=(96, 64), crop_size=(40, 56))
+    return {key: tiny[key] if key in tiny else shrunk(value) for key, value in entry.items()}
+
+
+def coco_dataset(cfg, root):
+    """The data set of a detection loader's config, from other files and with tiny sizes."""
+    cfg = dict(cfg, data_root=str(root), ann_file='a.json', data_prefix=dict(img=''), metainfo=PERSON_AND_DOG)
+    return DETECTION_DATASETS.build(dict(cfg, pipeline=shrunk(cfg['pipeline'])))
+
+
+PERSON_AND_DOG = dict(classes=('person', 'dog'))
+
+
+@pytest.mark.parametrize('path', DETECTION)
+def test_a_training_step_of_a_detector(path, coco):
+    cfg = Config.fromfile(ROOT / path)
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    optim = build_optim_wrapper(model, cfg.optim_wrapper)
+    train = coco_dataset(cfg.train_dataloader.dataset, coco)
+    losses = model.train_step(pseudo_collate([train[0], train[1]]), optim)
+    assert set(losses) == {'loss', 'loss_cls', 'loss_bbox', 'loss_iou'}
+    assert torch.isfinite(losses['loss'])
+    test = coco_dataset(cfg.test_dataloader.dataset, coco)
+    packed = test[0]
+    result = model.test_step(pseudo_collate([packed]))[0]
+    boxes = result.pred_instances.bboxes
+    assert len(boxes) == 100
+    mixed = 2 if '-mi-' in path else 1
+    assert result.scale_factor == pytest.approx((64 / 96 / mixed,) * 2)
+    assert packed['inputs'].shape[1:] == (64 // mixed, 80 // mixed)
+    assert result.gt_instances.bboxes[0].tolist() == [10, 8, 40, 68]  # in the original frame
+    assert boxes[:, [0, 2]].max() <= 120 + 1e-3
+    assert boxes[:, [1, 3]].max() <= 96 + 1e-3
+
+
+@pytest.mark.parametrize('size, epochs', [('tiny', 300), ('small', 150), ('base', 150)])
+def test_the_recipe_of_peyolos(size, epochs):
+    cfg = Config.fromfile(ROOT / f'configs/peyolos/peyolos-{size}-mi-p16_8xb1-{epochs}e_coco.py')
+    init_default_scope('mmdet')
+    model = MODELS.build(cfg.model)
+    optim = build_optim_wrapper(model, cfg.optim_wrapper)
+    groups = {id(p): group for group in optim.optimizer.param_groups for p in group['params']}
+    for name, parameter in model.named_parameters():
+        group = groups[id(parameter)]
+        assert group['lr'] == pytest.approx(1e-4 if 'patch_embed' in name else 1e-5), name
+        tokens = ('cls_token', 'det_token', 'pos_embed')
+        free = name.startswith('backbone') and ('bias' in name or 'norm' in name or name.endswith(tokens))
+        assert group['weight_decay'] == (0 if free else 1e-4), name
+    assert cfg.optim_wrapper.clip_grad.max_norm == 0.1
+    assert (cfg.train_cfg.max_epochs, cfg.train_dataloader.batch_size) == (epochs, 1)
+    (cosine,) = cfg.param_scheduler
+    assert (cosine.type, cosine.eta_min, cosine.T_max) == ('CosineAnnealingLR', 1e-7, epochs)
+    plain, cropped = cfg.train_pipeline[3].transforms
+    sides = [scale[0] for scale in plain[0].scales]
+    assert (min(sides), max(sides)) == ((256, 608) if size == 'tiny' else (480, 800))
+    assert [entry.type for entry in cropped] == ['RandomChoiceResize', 'RandomCrop', 'RandomChoiceResize']
+    assert cfg.test_pipeline[1].scale == (1333, 512 if size == 'tiny' else 800)
+
+
+@pytest.mark.parametrize('path', ALL)
 def test_encryption_comes_last_everywhere_or_nowhere(path):
     found = list(pipelines(Config.fromfile(ROOT / path).to_dict()))
     of_loaders = [entries for place, entries in found if place.endswith('dataset.pipeline')]
     assert len(of_loaders) == 3
     assert [late_transforms(entries) for entries in of_loaders] == [[], [], []]
     counts = {len(encrypting_transforms(entries)) for entries in of_loaders}
-    assert counts == ({1} if '-rs-' in path else {0})
+    assert counts == ({1} if '-rs-' in path or '-mi-' in path else {0})
 
 
 @pytest.mark.parametrize('size, dims', [('tiny', 192), ('small', 384), ('base', 768)])

@@ -9,7 +9,8 @@ from mmengine.dataset import Compose, pseudo_collate, worker_init_fn
 from mmengine.registry import DefaultScope, init_default_scope
 from torch.utils.data import DataLoader, Dataset
 
-import hii_mm
+import hii_mm.register  # noqa: F401
+from hii_mm import transforms
 from hii_mm.transforms import PatchShuffle
 from hii_mm.transforms.order import GEOMETRIC, EncryptedResults, late_transforms
 
@@ -125,7 +126,7 @@ def test_every_worker_and_epoch_differs_and_a_seed_repeats_all(photo, persistent
 def test_what_cannot_be_moved_is_refused(photo, name, key):
     results = dict(sample(photo), **{key: np.zeros((1, 4), np.float32)})
     with pytest.raises(ValueError, match=f'{name} cannot move {key}'):
-        getattr(hii_mm.transforms, name)(16)(results)
+        getattr(transforms, name)(16)(results)
     assert (results['img'] == photo[:64, :64]).all()
 
 

@@ -1,7 +1,7 @@
 # A small classifier of Fashion-MNIST: what PEViT-mini and its plain baseline share.
 # 20 epochs of 15,000 of the 60,000 training images, so that two CPU cores need minutes.
 default_scope = 'mmpretrain'
-custom_imports = dict(imports=['hii_mm'], allow_failed_imports=False)
+custom_imports = dict(imports=['hii_mm.register'], allow_failed_imports=False)
 
 model = dict(
     type='ImageClassifier',

@@ -2,7 +2,7 @@
 # Paper: arXiv 2306.03679; recipe: DeiT's (arXiv 2012.12877), CutMix by whole patches.
 # torchrun --nproc_per_node 8 tools/train.py configs/pevit/pevit-base-p16_8xb192-rs-300e_in1k.py --launcher pytorch
 _base_ = 'mmpretrain::deit/deit-base_16xb64_in1k.py'
-custom_imports = dict(imports=['hii_mm'], allow_failed_imports=False)
+custom_imports = dict(imports=['hii_mm.register'], allow_failed_imports=False)
 
 lr = 5e-4 * 8 * 192 / 512
 shuffle = dict(type='PatchShuffle', patch_size=16)
