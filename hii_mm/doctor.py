@@ -111,7 +111,7 @@ def _scope(report, scope, package, names):
             False,
             scope,
             f'{", ".join(wrong)} does not resolve, or to something else',
-            "add custom_imports = dict(imports=['hii_mm.register']) to the config; is there another package of that name?",
+            'another installed package uses that name: uninstall it, or write hii_mm.NAME in configs',
         )
     if resolved:
         report.line(True, scope, 'resolves ' + ', '.join(resolved))

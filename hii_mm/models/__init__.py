@@ -6,6 +6,10 @@ is not installed, its models are not there.
 
 from importlib.util import find_spec
 
+from .. import compat
+
+compat.prepare()  # before mmdet, which needs mmcv's ops or the stand-in
+
 __all__ = []
 
 if find_spec('mmpretrain'):
