@@ -1,0 +1,81 @@
+# FashionDet (tools/dataset_converters/fashion_det.py): what YOLOS-mini and PEYOLOS-mini share.
+default_scope = 'mmdet'
+custom_imports = dict(imports=['hii_mm.register'], allow_failed_imports=False)
+
+classes = (
+    'T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot',
+)  # fmt: skip
+data_root = 'data/fashion-det/'
+max_epochs = 150
+
+model = dict(
+    type='YOLOS',
+    data_preprocessor=dict(
+        type='DetDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        pad_size_divisor=16,
+    ),
+    backbone=dict(type='YOLOSBackbone', arch=(96, 4, 3), img_size=(128, 128), num_det_tokens=12),
+    bbox_head=dict(type='YOLOSHead', num_classes=10),
+)
+
+load = dict(type='LoadImageFromFile')
+annotate = dict(type='LoadAnnotations', with_bbox=True)
+flip = dict(type='RandomFlip', prob=0.5)
+meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
+resize = dict(type='Resize', scale=(128, 128), keep_ratio=True)
+pack = dict(type='PackDetInputs', meta_keys=meta_keys)
+
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='CocoDataset',
+        metainfo=dict(classes=classes),
+        data_root=data_root,
+        ann_file='annotations/train.json',
+        data_prefix=dict(img='train/'),
+        pipeline=[load, annotate, resize, flip, pack],
+    ),
+)
+val_dataloader = dict(
+    batch_size=50,
+    num_workers=1,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='CocoDataset',
+        metainfo=dict(classes=classes),
+        data_root=data_root,
+        ann_file='annotations/val.json',
+        data_prefix=dict(img='val/'),
+        test_mode=True,
+        pipeline=[load, resize, annotate, pack],
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='CocoMetric', ann_file=data_root + 'annotations/val.json', metric='bbox')
+test_evaluator = val_evaluator
+
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=1e-4),
+    clip_grad=dict(max_norm=1.0),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, end=500, by_epoch=False),
+    dict(type='CosineAnnealingLR', eta_min=1e-6, T_max=max_epochs, end=max_epochs, by_epoch=True),
+]
+train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=10)
+val_cfg = dict()
+test_cfg = dict()
+auto_scale_lr = dict(base_batch_size=32)
+
+default_hooks = dict(
+    logger=dict(type='LoggerHook', interval=50),
+    checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=1),
+)
+randomness = dict(seed=0)

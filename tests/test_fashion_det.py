@@ -1,0 +1,107 @@
+"""FashionDet and verify_pipeline.py on a few pictures."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+
+from conftest import ROOT
+
+BUILD, VERIFY = 'tools/dataset_converters/fashion_det.py', 'tools/misc/verify_pipeline.py'
+CONFIGS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob('configs/*yolos/*.py'))
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory, digits_root):
+    """A data folder whose fashion-mnist holds digits: the same file format, always at hand."""
+    root = tmp_path_factory.mktemp('root')
+    (root / 'fashion-mnist').symlink_to(digits_root)
+    return root
+
+
+@pytest.fixture
+def built(root, tmp_path, call):
+    """FashionDet of 12 + 8 pictures."""
+    call(BUILD, '--root', root, '--out', tmp_path / 'det', '--train', 12, '--val', 8)
+    return tmp_path / 'det'
+
+
+def test_boxes_are_tight_around_the_masks(built):
+    for split, count in (('train', 12), ('val', 8)):
+        coco = COCO(str(built / 'annotations' / f'{split}.json'))
+        assert len(coco.imgs) == count
+        for image_id, image in coco.imgs.items():
+            assert Image.open(built / split / image['file_name']).size == (128, 128)
+            entries = coco.imgToAnns[image_id]
+            assert 1 <= len(entries) <= 5
+            masks = [coco.annToMask(entry) for entry in entries]
+            assert np.sum(masks, axis=0).max() == 1  # visible pixels belong to one item
+            for entry, mask in zip(entries, masks):
+                ys, xs = np.nonzero(mask)
+                box = [xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1]
+                assert entry['bbox'] == box
+                assert entry['area'] == mask.sum()
+                assert max(box[2:]) <= 64
+
+
+def test_the_seed_repeats_it_and_another_does_not(built, root, tmp_path, call):
+    for name, seed in (('again', 0), ('other', 1)):
+        call(BUILD, '--root', root, '--out', tmp_path / name, '--train', 12, '--val', 8, '--seed', seed)
+
+    def content(folder):
+        return {path.name: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
+    assert content(tmp_path / 'again') == content(built) != content(tmp_path / 'other')
+
+
+def test_train_and_val_share_no_photographs():
+    import fashion_det
+
+    assert not set(fashion_det.PHOTOS['train']) & set(fashion_det.PHOTOS['val'])
+    assert all(min(photo.shape[:2]) >= 128 for split in fashion_det.PHOTOS for photo in fashion_det.photographs(split))
+
+
+def test_what_is_there_is_not_overwritten(built, root, call):
+    before = (built / 'annotations' / 'val.json').read_bytes()
+    done = call(BUILD, '--root', root, '--out', built, code=1)
+    assert 'is there already; remove it' in done.stderr
+    assert (built / 'annotations' / 'val.json').read_bytes() == before
+
+
+def test_without_fashion_mnist(tmp_path, call):
+    done = call(BUILD, '--root', tmp_path, '--out', tmp_path / 'det', code=1)
+    assert 'run tools/dataset_converters/fashion_mnist.py first' in done.stderr
+    assert not (tmp_path / 'det').exists()
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+def test_truth_survives_every_test_pipeline(built, call, config):
+    done = call(VERIFY, config, '--fashion-det', built)
+    assert 'AP 1.000, AP50 1.000 on 8 images' in done.stdout
+
+
+def test_the_transform_that_breaks_it_is_named(built, tmp_path, call):
+    """A PatchShuffle without boxes back, behind a sound Resize."""
+    config = tmp_path / 'c.py'
+    pipeline = [
+        dict(type='LoadImageFromFile'),
+        dict(type='Resize', scale=(256, 256), keep_ratio=True),
+        dict(type='PatchShuffle', bbox_mode='enclose'),
+        dict(type='PackDetInputs'),
+    ]
+    config.write_text(
+        f'_base_ = {str(ROOT / CONFIGS[-1])!r}\ntest_dataloader = dict(dataset=dict(pipeline={pipeline!r}))\n'
+    )
+    done = call(VERIFY, config, '--fashion-det', built, code=1)
+    assert 'PatchShuffle breaks it' in done.stderr
+
+
+def test_the_metafile_of_categories(built):
+    names = [entry['name'] for entry in json.loads((built / 'annotations' / 'val.json').read_text())['categories']]
+    from mmengine.config import Config
+
+    for config in CONFIGS:
+        if 'fashion-det' in config:
+            assert list(Config.fromfile(ROOT / config).classes) == names

@@ -1,0 +1,152 @@
+"""Build FashionDet: real Fashion-MNIST items on crops of real photographs, in COCO format.
+
+1 to 5 items of 10 classes, 24 to 64 pixels large, with little overlap, on
+128 x 128 crops of scikit-image's and scikit-learn's photographs. Training and
+validation share neither items (Fashion-MNIST's own split) nor photographs.
+Boxes and masks are those of the item's visible pixels. The same seed gives the
+same files.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from mmpretrain.datasets.categories import FASHIONMNIST_CATEGORITES as CLASSES
+from PIL import Image
+
+SIDE, LEAST, MOST = 128, 24, 64  # pixels: the picture, the smallest and the largest item
+PHOTOS = {
+    'train': ['chelsea.png', 'coffee.png', 'rocket.jpg', 'motorcycle_left.png', 'grass.png', 'brick.png', 'china.jpg'],
+    'val': ['astronaut.png', 'camera.png', 'gravel.png', 'flower.jpg'],
+}
+DARK = 12  # grey value up to which a pixel of an item is background
+COVERED = 0.1  # the most of an item that another may cover
+
+
+def photographs(split):
+    """The split's photographs, (H, W, 3) uint8 RGB, each side at least ``SIDE``."""
+    import skimage
+    import sklearn.datasets
+
+    folders = [Path(skimage.__file__).parent / 'data', Path(sklearn.datasets.__file__).parent / 'images']
+    paths = [next(folder / name for folder in folders if (folder / name).is_file()) for name in PHOTOS[split]]
+    return [np.asarray(Image.open(path).convert('RGB')) for path in paths]
+
+
+def items(root, split):
+    """(images (N, 28, 28) uint8, labels (N,)) of Fashion-MNIST's own split.
+
+    Raises:
+        SystemExit: the files are not there.
+    """
+    part = 'train' if split == 'train' else 't10k'
+    paths = [root / 'fashion-mnist' / f'{part}-{kind}-ubyte' for kind in ('images-idx3', 'labels-idx1')]
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        sys.exit(f'fashion_det: no {missing[0]}; run tools/dataset_converters/fashion_mnist.py first')
+    images, labels = (np.frombuffer(path.read_bytes(), np.uint8) for path in paths)
+    return images[16:].reshape(-1, 28, 28), labels[8:]
+
+
+def background(photos, rng):
+    """A (SIDE, SIDE, 3) crop of a random photograph, at a random scale, maybe mirrored."""
+    photo = photos[rng.integers(len(photos))]
+    side = int(rng.integers(SIDE, min(photo.shape[:2]) + 1))
+    top, left = (int(rng.integers(length - side + 1)) for length in photo.shape[:2])
+    crop = Image.fromarray(photo[top : top + side, left : left + side]).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return np.asarray(crop)[:, :: rng.choice([-1, 1])].copy()
+
+
+def place(item, taken, rng):
+    """(grey (SIDE, SIDE) uint8, mask bool) of an item at a free random place, or None after 20 tries."""
+    size = int(rng.integers(LEAST, MOST + 1))
+    scaled = np.asarray(Image.fromarray(item).resize((size, size), Image.Resampling.BILINEAR))
+    for _ in range(20):
+        top, left = rng.integers(SIDE - size + 1, size=2)
+        grey = np.zeros((SIDE, SIDE), np.uint8)
+        grey[top : top + size, left : left + size] = scaled
+        mask = grey > DARK
+        if all((mask & other).sum() <= COVERED * min(mask.sum(), other.sum()) for other in taken):
+            return grey, mask
+    return None
+
+
+def scene(images, labels, photos, rng):
+    """(picture (SIDE, SIDE, 3) uint8, masks [(SIDE, SIDE) bool], labels) of one random scene."""
+    picture, masks, found = background(photos, rng), [], []
+    for index in rng.integers(len(images), size=rng.integers(1, 6)):
+        placed = place(images[index], masks, rng)
+        if placed is None:
+            continue
+        grey, mask = placed
+        tint = rng.uniform(0.7, 1.0, size=3)
+        picture[mask] = (grey[mask][:, None] * tint).astype(np.uint8)
+        masks = [other & ~mask for other in masks] + [mask]
+        found.append(int(labels[index]))
+    return picture, masks, found
+
+
+def annotation(mask, label, image_id, number):
+    """One entry of COCO's ``annotations``: box and mask of the visible pixels."""
+    from pycocotools import mask as coder
+
+    ys, xs = np.nonzero(mask)
+    box = [int(xs.min()), int(ys.min()), int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1]
+    code = coder.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return dict(
+        id=number,
+        image_id=image_id,
+        category_id=label + 1,
+        bbox=box,
+        area=int(mask.sum()),
+        iscrowd=0,
+        segmentation=dict(size=[SIDE, SIDE], counts=code['counts'].decode()),
+    )
+
+
+def build(root, out, split, count, seed):
+    """Write ``out``/``split``/*.png and ``out``/annotations/``split``.json."""
+    images, labels = items(root, split)
+    photos, entries, pictures = photographs(split), [], []
+    (out / split).mkdir(parents=True)
+    for i in range(count):
+        rng = np.random.default_rng([seed, split == 'val', i])
+        picture, masks, found = scene(images, labels, photos, rng)
+        name = f'{i:05d}.png'
+        Image.fromarray(picture).save(out / split / name)
+        pictures.append(dict(id=i, file_name=name, width=SIDE, height=SIDE))
+        for mask, label in zip(masks, found):
+            entries.append(annotation(mask, label, i, len(entries) + 1))
+    categories = [dict(id=i + 1, name=name) for i, name in enumerate(CLASSES)]
+    path = out / 'annotations' / f'{split}.json'
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(dict(images=pictures, annotations=entries, categories=categories)))
+    return len(entries)
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--root', type=Path, default=Path('data'), help='folder with fashion-mnist (default: data)')
+    parser.add_argument('--out', type=Path, default=Path('data/fashion-det'), help='where to write it')
+    parser.add_argument('--train', type=int, default=4000, metavar='N', help='training pictures (4000)')
+    parser.add_argument('--val', type=int, default=500, metavar='N', help='validation pictures (500)')
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args()
+    if args.out.exists():
+        sys.exit(f'fashion_det: {args.out} is there already; remove it to build it anew')
+    partial = args.out.with_name(args.out.name + '.part')
+    shutil.rmtree(partial, ignore_errors=True)
+    for split in ('train', 'val'):
+        count = getattr(args, split)
+        objects = build(args.root, partial, split, count, args.seed)
+        print(f'fashion_det: {split}: {count} pictures, {objects} objects')
+    os.replace(partial, args.out)
+
+
+if __name__ == '__main__':
+    main()
