@@ -196,3 +196,6 @@ def test_late_transforms_in_a_config():
     pipeline = [dict(type='Resize'), dict(type='hii_mm.PatchShuffle'), dict(type='mmdet.RandomFlip'), dict(type='Pack')]
     assert [text.split()[0] for text in late_transforms(pipeline)] == ['RandomFlip']
     assert late_transforms(pipeline[:2]) == []
+    inside = dict(type='RandomChoice', transforms=[[dict(type='Resize')], [dict(type='ColorJitter')]])
+    assert [text.split()[0] for text in late_transforms([pipeline[1], inside])] == ['Resize']
+    assert late_transforms([inside, pipeline[1]]) == []

@@ -122,9 +122,20 @@ def transform_name(cfg):
     return kind.rpartition('.')[2] if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
 
 
+def _flat(pipeline):
+    """The configs in a pipeline, with those inside RandomChoice and its like after their wrapper."""
+    for cfg in pipeline:
+        if isinstance(cfg, (list, tuple)):
+            yield from _flat(cfg)
+        elif isinstance(cfg, dict):
+            yield cfg
+            inside = cfg.get('transforms') or ()
+            yield from _flat([inside] if isinstance(inside, dict) else inside)
+
+
 def encrypting_transforms(pipeline):
     """The configs in ``pipeline`` that encrypt, in order."""
-    return [cfg for cfg in pipeline if transform_name(cfg) in ENCRYPTING]
+    return [cfg for cfg in _flat(pipeline) if transform_name(cfg) in ENCRYPTING]
 
 
 def late_transforms(pipeline):
@@ -137,7 +148,7 @@ def late_transforms(pipeline):
         list[str]: One sentence a geometric transform behind an encrypting one.
     """
     problems, by = [], None
-    for cfg in pipeline:
+    for cfg in _flat(pipeline):
         name = transform_name(cfg)
         if by and name in GEOMETRIC:
             problems.append(_too_late(name, by))
