@@ -4,6 +4,9 @@
 STACK ?= onedl
 VENV ?= .venv-$(STACK)
 PY := $(VENV)/bin/python
+ifeq ($(wildcard requirements/$(STACK).txt),)
+$(error STACK must be onedl or openmmlab, got $(STACK))
+endif
 READY := $(VENV)/.ready
 
 .PHONY: demo test lint bench lock setup
