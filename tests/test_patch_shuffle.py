@@ -174,6 +174,13 @@ def test_other_transforms_after_it_pass(in_mmpretrain, photo):
     assert pipeline(sample(photo))['inputs'].shape == (3, 32, 32)
 
 
+def test_a_subclass_of_ours_may_come_after_it(photo):
+    class Mine(PatchShuffle):
+        pass
+
+    assert Mine(8, gap=1)(PatchShuffle(16)(sample(photo)))['img'].shape == (48, 48, 3)
+
+
 def test_the_guard_outlives_copies(photo):
     results = PatchShuffle(16)(sample(photo))
     for twin in (results.copy(), copy.copy(results), copy.deepcopy(results)):

@@ -107,12 +107,12 @@ class EncryptedResults(dict):
         Raises:
             ValueError: naming both transforms.
         """
-        if not isinstance(caller, BaseTransform) or type(caller).__name__ in ENCRYPTING:
+        names = {base.__name__ for base in type(caller).__mro__}
+        if not isinstance(caller, BaseTransform) or names & ENCRYPTING:
             return
-        named = any(base.__name__ in GEOMETRIC for base in type(caller).__mro__)
         old, img = self.get('img'), new.get('img')
         resized = hasattr(img, 'shape') and hasattr(old, 'shape') and img.shape[:2] != old.shape[:2]
-        if named or resized:
+        if names & GEOMETRIC or resized:
             raise ValueError(_too_late(type(caller).__name__, self.encrypted_by))
 
 
