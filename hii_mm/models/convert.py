@@ -144,10 +144,7 @@ def convert_vit(source, model):
             them are listed.
     """
     layout, rules = _layout(source)
-    renamed, left_out, unknown = rename(source, rules)
-    if unknown:
-        raise CheckpointError(f'{layout} checkpoint with unknown keys: {listed(unknown)}')
-    join_qkv(renamed)
+    renamed, left_out = rename(source, layout, rules)
     position = renamed.get('backbone.pos_embed')
     if model == 'pevit' and position is not None:
         left_out[next(key for key in source if key.endswith(('pos_embed', 'position_embeddings')))] = POSITION
@@ -179,8 +176,12 @@ def _layout(source):
     )
 
 
-def rename(source, rules):
-    """(renamed tensors, left-out keys with their reasons, unknown keys)."""
+def rename(source, layout, rules):
+    """(renamed tensors with query, key and value joined, left-out keys with their reasons).
+
+    Raises:
+        CheckpointError: keys that no rule knows; all of them are listed.
+    """
     renamed, left_out, unknown = {}, {}, []
     for key, value in source.items():
         for pattern, name, why in rules:
@@ -194,10 +195,13 @@ def rename(source, rules):
             break
         else:
             unknown.append(key)
-    return renamed, left_out, unknown
+    if unknown:
+        raise CheckpointError(f'{layout} checkpoint with unknown keys: {listed(unknown)}')
+    _join_qkv(renamed)
+    return renamed, left_out
 
 
-def join_qkv(renamed):
+def _join_qkv(renamed):
     """Join query, key and value, where they are apart, into one (3 D, ...) tensor, in place."""
     for key in [key for key in renamed if '.attn.query.' in key]:
         names = [key.replace('.query.', f'.{part}.') for part in ('query', 'key', 'value')]

@@ -8,7 +8,7 @@ import re
 
 import torch
 
-from .convert import HF_REST, CheckpointError, Converted, join_qkv, listed, rename
+from .convert import HF_REST, CheckpointError, Converted, listed, rename
 
 # COCO's 80 categories by id: the rows of the released 92 logits that mmdet's 80 classes are, in mmdet's order.
 NOT_IN_COCO = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
@@ -56,10 +56,7 @@ def convert_yolos(source, model, keep_classes=False):
             them are listed.
     """
     layout, rules = _layout(source)
-    renamed, left_out, unknown = rename(source, rules)
-    if unknown:
-        raise CheckpointError(f'{layout} checkpoint with unknown keys: {listed(unknown)}')
-    join_qkv(renamed)
+    renamed, left_out = rename(source, layout, rules)
     expected = _expected(renamed, model)
     missing, extra = sorted(expected - set(renamed)), sorted(set(renamed) - expected)
     if missing or extra:
