@@ -10,6 +10,7 @@ from mmdet.structures import DetDataSample
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
+from conftest import ROOT
 from hii_mm.encryption import MixupParams
 from hii_mm.models import YOLOSBackbone
 from hii_mm.models.yolos_backbone import MixedPatchEmbed
@@ -257,3 +258,16 @@ def test_other_classes_need_keep_classes(call, tmp_path):
     torch.save(dict(model=released('YOLOS', rows=5)), tmp_path / 'src.pth')
     done = call(TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth', '--model', 'yolos', code=1)
     assert 'the classifier has 5 rows, not the 92 of COCO category ids: use --keep-classes' in done.stderr
+
+
+@pytest.mark.parametrize(
+    'config', ['yolos/yolos-mini_1xb32-150e_fashion-det.py', 'peyolos/peyolos-mini-mi-p16_1xb32-150e_fashion-det.py']
+)
+def test_mmdets_inferencer_answers_in_the_pictures_own_frame(config, photo):
+    from mmdet.apis import DetInferencer
+
+    inferencer = DetInferencer(str(ROOT / 'configs' / config), device='cpu', show_progress=False)
+    (prediction,) = inferencer(photo[:, :, ::-1].copy(), no_save_vis=True)['predictions']
+    boxes = np.array(prediction['bboxes'])
+    assert boxes.shape == (12, 4)
+    assert 128 < boxes.max() <= 512
