@@ -7,6 +7,8 @@ before it is asked to.
 
 import importlib.machinery
 import importlib.util
+import os
+import subprocess
 import sys
 import types
 from contextlib import suppress
@@ -18,6 +20,19 @@ STACKS = {
     'openmmlab': ('mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmpretrain'),
 }
 INSTALL = "pip install '.[{}]'  (in a checkout of hii_mm)"
+
+# what torch.distributed reads: where each launcher says it
+GROUP = {
+    'pytorch': {name: name for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')},
+    'slurm': {
+        'RANK': 'SLURM_PROCID',
+        'LOCAL_RANK': 'SLURM_LOCALID',
+        'WORLD_SIZE': 'SLURM_NTASKS',
+        'MASTER_ADDR': 'MASTER_ADDR',
+        'MASTER_PORT': 'MASTER_PORT',
+    },
+}
+STARTER = {'pytorch': 'torchrun (tools/dist_train.sh)', 'slurm': 'srun (tools/slurm_train.sh)'}
 
 
 class StackError(ImportError):
@@ -130,3 +145,41 @@ def _allow_mmengine_checkpoints():
     plain = [getattr, slice, HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar]
     dtypes = {type(np.dtype(t)) for t in (np.float32, np.float64, np.int32, np.int64, np.uint8, np.bool_)}
     torch.serialization.add_safe_globals(plain + list(dtypes))
+
+
+def join_group(cfg, launcher):
+    """Join the other processes of a run where there is no accelerator: gloo on the CPU.
+
+    mmengine does this itself, but needs CUDA for it, and gives
+    DistributedDataParallel a device. With an accelerator, or a single
+    process, this does nothing.
+
+    Args:
+        cfg (Config): of the run; ``env_cfg.dist_cfg.timeout`` (seconds) is
+            read, ``model_wrapper_cfg`` is set.
+        launcher (str): 'none', 'pytorch' or 'slurm'.
+
+    Raises:
+        SystemExit: not started by that launcher, or by one that needs a GPU.
+    """
+    from datetime import timedelta
+
+    import torch.distributed
+    from mmengine.device import get_device
+
+    if launcher == 'none' or get_device() != 'cpu' or torch.distributed.is_initialized():
+        return
+    if launcher not in GROUP:
+        raise SystemExit(f'--launcher {launcher} needs a GPU, and there is none: take one of none, {", ".join(GROUP)}')
+    if launcher == 'slurm' and 'SLURM_NODELIST' in os.environ and 'MASTER_ADDR' not in os.environ:
+        hosts = ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']]
+        os.environ['MASTER_ADDR'] = subprocess.run(hosts, check=True, capture_output=True, text=True).stdout.split()[0]
+    missing = [name for name in GROUP[launcher].values() if name not in os.environ]
+    if missing:
+        raise SystemExit(f'--launcher {launcher}, but {STARTER[launcher]} did not start this: no {", ".join(missing)}')
+    os.environ.update({name: os.environ[given] for name, given in GROUP[launcher].items()})
+    timeout = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout', 1800)
+    torch.distributed.init_process_group('gloo', timeout=timedelta(seconds=timeout))
+    wrapper = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
+    wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)
+    cfg.model_wrapper_cfg = {**wrapper, **(cfg.get('model_wrapper_cfg') or {}), 'device_ids': None}

@@ -5,7 +5,7 @@ import os.path as osp
 
 from mmengine.config import Config, DictAction
 
-from .compat import prepare
+from .compat import join_group, prepare
 
 
 def add_run_arguments(parser):
@@ -27,7 +27,8 @@ def load_config(args):
     prepare()
     if '::' not in args.config and not osp.isfile(args.config):
         raise SystemExit(f'no config file at {args.config!r}')
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.launcher == 'none':
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     if args.cfg_options is not None:
@@ -36,6 +37,7 @@ def load_config(args):
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
+    join_group(cfg, args.launcher)
     hooks = cfg.get('custom_hooks') or []
     cfg.custom_hooks = [*hooks, dict(type='hii_mm.CheckEncryption')]
     return cfg

@@ -36,14 +36,17 @@ class YOLOSHead(DETRHead):
         num_classes (int): Classes, 'no object' not counted.
         embed_dims (int): Width of the backbone.
         bg_cls_weight (float): Weight of 'no object' in the classification loss.
+        sync_cls_avg_factor (bool): Average the classification loss over the
+            objects of all processes, as the box losses are, not over each
+            one's own: so the number of processes changes no gradient.
         **kwargs: As DETRHead.
     """
 
-    def __init__(self, num_classes, embed_dims=384, bg_cls_weight=0.1, **kwargs):
+    def __init__(self, num_classes, embed_dims=384, bg_cls_weight=0.1, sync_cls_avg_factor=True, **kwargs):
         # DETRHead weighs 'no object' only if it is not subclassed
         weights = [1.0] * num_classes + [bg_cls_weight]
         kwargs.setdefault('loss_cls', dict(type='CrossEntropyLoss', use_sigmoid=False, class_weight=weights))
-        super().__init__(num_classes, embed_dims, **kwargs)
+        super().__init__(num_classes, embed_dims, sync_cls_avg_factor=sync_cls_avg_factor, **kwargs)
         self.bg_cls_weight = bg_cls_weight
 
     def _init_layers(self):
