@@ -30,6 +30,8 @@ lint: $(READY)
 bench: $(READY) $(VENV)/.bench
 	$(PY) benchmarks/transforms.py
 	$(PY) benchmarks/models.py
+	$(PY) benchmarks/detectors.py
+	$(PY) benchmarks/loading.py
 
 $(VENV)/.bench: requirements/bench.txt $(READY)
 	bash tools/dev/setup_env.sh bench $(VENV)

@@ -1,4 +1,4 @@
-"""PatchShuffle against a plain copy, albumentations and kornia, as ratios in one run.
+"""PatchShuffle and PatchMixup against a plain copy, albumentations and kornia, as ratios in one run.
 
     python benchmarks/transforms.py        (make bench installs the peers)
 
@@ -15,8 +15,8 @@ from importlib import metadata
 import numpy as np
 import torch
 
-from hii_mm.encryption import ShuffleParams
-from hii_mm.transforms import PatchShuffle
+from hii_mm.encryption import MixupParams, ShuffleParams
+from hii_mm.transforms import PatchMixup, PatchShuffle
 from timing import medians
 
 ROUNDS = {(800, 1344): 60, (224, 224): 300}
@@ -29,6 +29,13 @@ def reference(image, permutation, side=16):
     patches = image.reshape(rows, side, cols, side, 3).transpose(0, 2, 1, 3, 4).reshape(-1, side, side, 3)
     moved = patches[permutation].reshape(rows, cols, side, side, 3)
     return moved.transpose(0, 2, 1, 3, 4).reshape(image.shape)
+
+
+def mean_of_parts(image, side=16, grid=2):
+    """The usual way to mix: the mean over the axes of a reshape."""
+    rows, cols, part = image.shape[0] // side, image.shape[1] // side, side // grid
+    mixed = image.reshape(rows, grid, part, cols, grid, part, 3).mean((1, 4))
+    return np.rint(mixed).astype(np.uint8).reshape(image.shape[0] // grid, image.shape[1] // grid, 3)
 
 
 def peers(shape):
@@ -60,6 +67,10 @@ def jobs_for(shape):
         transform = PatchShuffle(16, **given)
         jobs[f'PatchShuffle {name}'.strip()] = lambda image, transform=transform: transform({'img': image})
         jobs[f'  moving alone {name}'.rstrip()] = plan.apply
+    plan, mixup = MixupParams(16, 2).plan(shape), PatchMixup(16, 2)
+    jobs['PatchMixup'] = lambda image: mixup({'img': image})
+    jobs['  mixing alone'] = plan.apply
+    jobs['reshape, mean'] = mean_of_parts
     order = np.random.default_rng(0).permutation(shape[0] // 16 * (shape[1] // 16))
     jobs['reshape, transpose, index'] = lambda image: reference(image, order)
     return {**jobs, **peers(shape)}
