@@ -3,6 +3,7 @@
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop
 
 from .encryption import MixupParams, ShuffleParams
 from .registry import HOOKS, register
@@ -15,12 +16,29 @@ class CheckEncryption(Hook):
 
     Refuses a geometric transform behind the encryption, and a model whose
     patches are not the encrypted image's. Warns of a position embedding
-    behind a shuffle. ``tools/train.py`` and ``tools/test.py`` add this hook;
+    behind a shuffle, and of a PEYOLOS whose pipelines mix nothing. Before a
+    test, refuses a checkpoint of other shapes, such as another number of
+    classes: mmengine would leave those weights random. ``tools/train.py`` and ``tools/test.py`` add this hook;
     with other tools use ``custom_hooks = [dict(type='CheckEncryption')]``.
 
     Raises:
         ValueError: with every problem found, when the run starts.
     """
+
+    def after_load_checkpoint(self, runner, checkpoint):
+        """Compare the shapes of ``checkpoint['state_dict']`` with ``runner.model``'s, before a test."""
+        if isinstance(runner._train_loop, BaseLoop):  # training may well start from other classes
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        mine = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+        theirs = {name: tuple(value.shape) for name, value in checkpoint.get('state_dict', checkpoint).items()}
+        other = [name for name in mine if theirs.get(name, mine[name]) != mine[name]]
+        if other:
+            lines = [f'{name}: {theirs[name]} in the checkpoint, {mine[name]} in the model' for name in other]
+            raise ValueError(
+                'the checkpoint and the model do not fit (num_classes, arch or patch size differ):\n- '
+                + '\n- '.join(lines)
+            )
 
     def before_run(self, runner):
         """Check ``runner.cfg`` and ``runner.model``."""
@@ -34,6 +52,7 @@ class CheckEncryption(Hook):
             raise ValueError('the images and the model do not fit:\n- ' + '\n- '.join(dict.fromkeys(problems)))
         if any(transform_name(step) == 'PatchShuffle' for _, steps in encrypted for step in steps):
             _warn_of_positions(model)
+        _warn_of_plain_images(model, [step for _, steps in encrypted for step in steps])
 
 
 def _patch_problems(place, cfg, model):
@@ -43,6 +62,8 @@ def _patch_problems(place, cfg, model):
     given = {key: cfg[key] for key in kind.__dataclass_fields__ if key in cfg}
     core = kind(**given).core_size
     read = getattr(_projection(model), 'kernel_size', core)
+    if getattr(getattr(model.backbone, 'patch_embed', None), 'mix_inside', False):
+        return [f'{place}: {name} mixes the images, and mix_inside=True would mix them again: leave one out']
     if tuple(read) == core:
         return []
     return [
@@ -53,8 +74,24 @@ def _patch_problems(place, cfg, model):
 
 
 def _projection(model):
-    """The patch embedding's convolution, or None."""
-    return getattr(getattr(getattr(model, 'backbone', None), 'patch_embed', None), 'projection', None)
+    """The patch embedding's first convolution, or None."""
+    embed = getattr(getattr(model, 'backbone', None), 'patch_embed', None)
+    names = ('projection', 'proj', 'proj_siat')  # mmpretrain's, YOLOS's, PEYOLOS's
+    return next((getattr(embed, name) for name in names if hasattr(embed, name)), None)
+
+
+def _warn_of_plain_images(model, steps):
+    embed = getattr(getattr(model, 'backbone', None), 'patch_embed', None)
+    if getattr(embed, 'mix_inside', True) or any(transform_name(step) == 'PatchMixup' for step in steps):
+        return
+    g = embed.grid
+    print_log(
+        f'{type(model).__name__} reads mixed images, and no pipeline has a PatchMixup: pictures of plain size would '
+        f'be taken for mixed ones of {g} times the size. Right if the files are mixed already; else put PatchMixup '
+        'last in the pipelines, or set mix_inside=True in patch_embed.',
+        logger='current',
+        level=30,
+    )
 
 
 def _warn_of_positions(model):

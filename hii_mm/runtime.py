@@ -37,7 +37,40 @@ def load_config(args):
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
+    check_annotations(cfg, ['test'] if hasattr(args, 'checkpoint') else ['train', 'val'])
     join_group(cfg, args.launcher)
     hooks = cfg.get('custom_hooks') or []
     cfg.custom_hooks = [*hooks, dict(type='hii_mm.CheckEncryption')]
     return cfg
+
+
+def check_annotations(cfg, parts):
+    """Look for the annotation files of a config's data sets.
+
+    Args:
+        cfg (Config): of the run.
+        parts (list[str]): of 'train', 'val', 'test'.
+
+    Raises:
+        SystemExit: one is not there; names the file and the setting.
+    """
+    for part in parts:
+        for place, dataset in _datasets(f'{part}_dataloader.dataset', (cfg.get(f'{part}_dataloader') or {})):
+            path, root = dataset['ann_file'], dataset.get('data_root') or ''
+            if '://' in path or '://' in root:
+                continue
+            path = osp.join(root, path)
+            if not osp.isfile(path):
+                raise SystemExit(f'no annotation file at {path!r} ({place}.ann_file, under its data_root)')
+
+
+def _datasets(place, loader):
+    """``(place, config)`` of each data set with an ``ann_file``, wrapped ones too."""
+    dataset = loader.get('dataset') if isinstance(loader, dict) else None
+    queue = [(place, dataset)] if isinstance(dataset, dict) else []
+    while queue:
+        place, dataset = queue.pop(0)
+        if isinstance(dataset.get('ann_file'), str) and dataset['ann_file']:
+            yield place, dataset
+        inner = dataset.get('datasets') or [dataset.get('dataset')]
+        queue += [(f'{place}.dataset', one) for one in inner if isinstance(one, dict)]

@@ -74,3 +74,50 @@ def test_tools_train_refuses_before_it_trains(run, tmp_path, digits_root):
     done = run('tools/train.py', config, '--work-dir', tmp_path / 'work', code=1)
     assert 'val_dataloader.dataset.pipeline: RandomFlip comes after PatchShuffle' in done.stderr
     assert not list((tmp_path / 'work').glob('*.pth'))
+
+
+def detection(kind, change):
+    """A tiny detector's config with ``change`` made to it, and the hook's look at both."""
+    init_default_scope('mmdet')
+    (path,) = ROOT.glob(f'configs/{kind}/{kind}-mini*_fashion-det.py')
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(change)
+    CheckEncryption().before_run(SimpleNamespace(cfg=cfg, model=MODELS.build(cfg.model)))
+
+
+def test_patches_of_detectors_are_compared():
+    detection('peyolos', {})
+    with pytest.raises(ValueError, match='leaves patches of 8 x 8 .* reads patches of 4 x 4'):
+        detection('peyolos', {'model.backbone.patch_size': 8})
+    with pytest.raises(ValueError, match='mix_inside=True would mix them again'):
+        detection('peyolos', {'model.backbone.patch_embed.mix_inside': True})
+
+
+def test_a_peyolos_fed_plain_images_is_warned_of(capfd):
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_instance('test_plain', logger_name='test_plain', log_level=logging.WARNING)
+    plain = [dict(type='LoadImageFromFile'), dict(type='PackDetInputs')]
+    loaders = {f'{part}_dataloader.dataset.pipeline': plain for part in ('train', 'val', 'test')}
+    detection('peyolos', {**loaders, 'model.backbone.patch_embed.mix_inside': True})
+    detection('yolos', loaders)
+    assert 'no pipeline has a PatchMixup' not in ''.join(capfd.readouterr())
+    detection('peyolos', loaders)
+    assert 'PEYOLOS reads mixed images, and no pipeline has a PatchMixup' in ''.join(capfd.readouterr())
+
+
+def test_a_checkpoint_of_other_classes_is_refused_in_a_test_and_not_in_training():
+    from mmengine.runner import BaseLoop
+
+    init_default_scope('mmpretrain')
+    model = MODELS.build(Config.fromfile(CONFIG).model)
+    other = Config.fromfile(CONFIG)
+    other.model.head.num_classes = 7
+    checkpoint = dict(state_dict=MODELS.build(other.model).state_dict())
+    testing = SimpleNamespace(model=model, _train_loop=None)
+    CheckEncryption().after_load_checkpoint(testing, dict(state_dict=model.state_dict()))
+    with pytest.raises(ValueError) as error:
+        CheckEncryption().after_load_checkpoint(testing, checkpoint)
+    assert 'head.layers.head.bias: (7,) in the checkpoint, (10,) in the model' in str(error.value)
+    training = SimpleNamespace(model=model, _train_loop=type('Loop', (BaseLoop,), dict(run=None))(None, []))
+    CheckEncryption().after_load_checkpoint(training, checkpoint)

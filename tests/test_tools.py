@@ -55,3 +55,19 @@ def test_amp_reaches_the_optimiser(run, tmp_path, options):
 def test_wrong_arguments(call, words, message):
     done = call(*words, code=1 if 'none.py' in message else 2)
     assert message in done.stderr
+
+
+def test_missing_files_are_named(call, run, tmp_path, digits_root):
+    import json
+
+    config = 'configs/yolos/yolos-mini_1xb32-150e_fashion-det.py'
+    done = call('tools/train.py', config, '--cfg-options', f'train_dataloader.dataset.data_root={tmp_path}/', code=1)
+    want = f"no annotation file at '{tmp_path}/annotations/train.json' (train_dataloader.dataset.ann_file"
+    assert want in done.stderr
+    image = dict(id=1, file_name='absent.png', height=128, width=128)
+    box = dict(id=1, image_id=1, category_id=1, bbox=[1, 2, 30, 40], area=1200, iscrowd=0)
+    truth = dict(images=[image], annotations=[box], categories=[dict(id=1, name='Trouser')])
+    (tmp_path / 'a.json').write_text(json.dumps(truth))
+    changes = [f'{part}_dataloader.dataset.ann_file={tmp_path}/a.json' for part in ('train', 'val', 'test')]
+    done = run('tools/train.py', config, '--work-dir', tmp_path / 'w', '--cfg-options', *changes, code=1)
+    assert 'train/absent.png' in done.stderr[-500:]
