@@ -271,3 +271,36 @@ def test_mmdets_inferencer_answers_in_the_pictures_own_frame(config, photo):
     boxes = np.array(prediction['bboxes'])
     assert boxes.shape == (12, 4)
     assert 128 < boxes.max() <= 512
+
+
+@pytest.mark.parametrize('kind', ['YOLOS', 'PEYOLOS'])
+@pytest.mark.parametrize('distilled', [False, True])
+def test_deit_as_a_start(call, tmp_path, kind, distilled):
+    model = detector('YOLOS')
+    state = {key.removeprefix('backbone.'): value for key, value in model.state_dict().items() if 'backbone' in key}
+    del state['det_token']
+    tokens, patches = 1 + distilled, torch.randn(1, 14 * 14, 48)
+    state['pos_embed'] = torch.cat([torch.randn(1, tokens, 48), patches], dim=1)
+    state.update({'head.weight': torch.randn(1000, 48), 'head.bias': torch.randn(1000)})
+    if distilled:
+        state['dist_token'] = torch.randn(1, 1, 48)
+    torch.save(dict(model=state), tmp_path / 'src.pth')
+    flags = ['--img-size', 64, 96, '--det-tokens', 10]
+    done = call(TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth', '--model', kind.lower(), *flags)
+    assert f'found: {"distilled " * distilled}DeiT; 3 layers, 48 wide, patches of 16 x 16' in done.stdout
+    ours = detector(kind)
+    loaded = torch.load(tmp_path / 'dst.pth', weights_only=True)['state_dict']
+    missing, unexpected = ours.load_state_dict(loaded, strict=False)
+    assert not unexpected
+    assert {key.split('.')[0] for key in missing} <= {'bbox_head', 'backbone'}
+    assert {key for key in missing if 'backbone' in key} == {
+        key for key in ours.state_dict() if kind == 'PEYOLOS' and 'patch_embed' in key
+    }
+    assert torch.equal(ours.backbone.blocks[2].attn.qkv.weight, state['blocks.2.attn.qkv.weight'])
+    table = ours.backbone.pos_embed
+    assert torch.equal(table[:, 0], state['pos_embed'][:, 0])
+    theirs = torch.nn.functional.interpolate(
+        patches.transpose(1, 2).reshape(1, 48, 14, 14), size=(4, 6), mode='bicubic'
+    )
+    torch.testing.assert_close(table[:, 1:25], theirs.flatten(2).transpose(1, 2))
+    assert 0 < ours.backbone.det_token.std() < 0.05

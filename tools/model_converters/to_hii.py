@@ -32,7 +32,21 @@ def parse_args():
     parser.add_argument(
         '--keep-classes', action='store_true', help="detectors: keep COCO's 92 logits, do not pick mmdet's 80 + 1"
     )
-    return parser.parse_args()
+    parser.add_argument(
+        '--img-size', nargs=2, type=int, default=(512, 864), metavar=('H', 'W'),
+        help="detectors from DeiT: img_size of the config, in pixels (512 864)",
+    )  # fmt: skip
+    parser.add_argument(
+        '--det-tokens',
+        type=int,
+        default=100,
+        metavar='N',
+        help='detectors from DeiT: num_det_tokens of the config (100)',
+    )
+    args = parser.parse_args()
+    if min(*args.img_size, args.det_tokens) < 1:
+        parser.error(f'--img-size and --det-tokens must be from 1 on, got {args.img_size} and {args.det_tokens}')
+    return args
 
 
 def save(checkpoint, path):
@@ -51,17 +65,17 @@ def main():
         if args.model in ('pevit', 'vit'):
             converted = convert_vit(source, args.model)
         else:
-            converted = convert_yolos(source, args.model, args.keep_classes)
+            converted = convert_yolos(source, args.model, args.keep_classes, args.img_size, args.det_tokens)
     except CheckpointError as error:
         sys.exit(f'to_hii: {error}')
     state = converted.state_dict
-    embed = next(value for key, value in state.items() if '.patch_embed.' in key and value.ndim == 4)
+    embed = next(value for key, value in source.items() if 'patch_embed' in key and value.ndim == 4)
     dims, channels, *patch = embed.shape
     depth = len({key.split('.')[2] for key in state if key.startswith(('backbone.layers.', 'backbone.blocks.'))})
-    classes = next(len(state[key]) for key in CLASSIFIERS if key in state)
+    classes = next((f'{len(state[key])} classes' for key in CLASSIFIERS if key in state), 'no classifier')
     print(
         f'found: {converted.layout}; {depth} layers, {dims} wide, patches of {patch[0]} x {patch[1]}, '
-        f'{channels} channels, {classes} classes' + (' with "no object"' if 'backbone.det_token' in state else '')
+        f'{channels} channels, {classes}' + (' with "no object"' if CLASSIFIERS[1] in state else '')
     )
     for key, why in converted.left_out.items():
         print(f'left out: {key} ({why})')
