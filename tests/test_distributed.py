@@ -10,7 +10,7 @@ import torch
 
 from conftest import ROOT
 
-BASE = ROOT / 'configs' / 'peyolos' / 'peyolos-mini-mi-p16_1xb32-150e_fashion-det.py'
+BASE = ROOT / 'configs' / 'peyolos' / 'peyolos-mini-mi-p16_1xb32-50e_fashion-det.py'
 # No flip: each process draws its own. SGD: Adam's first steps are the sign of the gradient, so it turns rounding
 # errors into whole steps.
 CONFIG = """

@@ -60,7 +60,7 @@ def test_wrong_arguments(call, words, message):
 def test_missing_files_are_named(call, run, tmp_path, digits_root):
     import json
 
-    config = 'configs/yolos/yolos-mini_1xb32-150e_fashion-det.py'
+    config = 'configs/yolos/yolos-mini_1xb32-50e_fashion-det.py'
     done = call('tools/train.py', config, '--cfg-options', f'train_dataloader.dataset.data_root={tmp_path}/', code=1)
     want = f"no annotation file at '{tmp_path}/annotations/train.json' (train_dataloader.dataset.ann_file"
     assert want in done.stderr

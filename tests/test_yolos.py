@@ -261,7 +261,7 @@ def test_other_classes_need_keep_classes(call, tmp_path):
 
 
 @pytest.mark.parametrize(
-    'config', ['yolos/yolos-mini_1xb32-150e_fashion-det.py', 'peyolos/peyolos-mini-mi-p16_1xb32-150e_fashion-det.py']
+    'config', ['yolos/yolos-mini_1xb32-50e_fashion-det.py', 'peyolos/peyolos-mini-mi-p16_1xb32-50e_fashion-det.py']
 )
 def test_mmdets_inferencer_answers_in_the_pictures_own_frame(config, photo):
     from mmdet.apis import DetInferencer
@@ -304,3 +304,68 @@ def test_deit_as_a_start(call, tmp_path, kind, distilled):
     )
     torch.testing.assert_close(table[:, 1:25], theirs.flatten(2).transpose(1, 2))
     assert 0 < ours.backbone.det_token.std() < 0.05
+
+
+def test_a_start_from_scratch():
+    backbone = YOLOSBackbone((16, 2, 2), (64, 96), num_det_tokens=12, from_scratch=True)
+    backbone.init_weights()
+    patches, tokens = backbone.pos_embed[0, 1:25] * 2, backbone.pos_embed[0, 25:]
+    x, rates = torch.arange(6.0), 100 ** (-torch.arange(4.0) / 4)
+    for row in range(4):
+        torch.testing.assert_close(patches[6 * row : 6 * row + 6, :4], torch.sin(x[:, None] * rates))
+    # tokens lie in 3 x 4: the first in the middle of the first 4/3 x 3/2 patches
+    torch.testing.assert_close(tokens[0, :4], torch.sin((1.5 / 2 - 0.5) * rates))
+    torch.testing.assert_close(tokens[0, 8:12], torch.sin((4 / 3 / 2 - 0.5) * rates))
+    assert len({tuple(token) for token in tokens.tolist()}) == 12
+    query, key, _ = backbone.blocks[1].attn.qkv.weight.chunk(3)
+    assert torch.equal(query, key)
+    with pytest.raises(ValueError, match=r'multiple of 4, got \(18, 2, 2\)'):
+        YOLOSBackbone((18, 2, 2), (64, 96), from_scratch=True)
+
+
+def test_targets_of_patches_follow_a_slow_reading():
+    from hii_mm.models.yolos import patch_targets
+
+    rng = np.random.default_rng(0)
+    for h, w, count in ((64, 96, 4), (50, 40, 6), (64, 96, 0)):
+        corners = rng.uniform(0, (w * 0.6, h * 0.6), (count, 2))
+        boxes = torch.tensor(np.concatenate([corners, corners + rng.uniform(4, 40, (count, 2))], 1)).float()
+        sample = DetDataSample(metainfo=dict(img_shape=(h, w)))
+        sample.gt_instances = InstanceData(bboxes=boxes, labels=torch.arange(count) % 3)
+        labels, shares, weights = patch_targets(sample, (4, 6), 16, background=9)
+        for i in range(24):
+            x, y = i % 6 * 16 + 8, i // 6 * 16 + 8
+            assert weights[i] == (x < w and y < h)
+            hit = [k for k, (x1, y1, x2, y2) in enumerate(boxes.tolist()) if x1 < x < x2 and y1 < y < y2]
+            assert labels[i] == (9 if not hit else labels_of(boxes, hit) % 3)
+            if hit:
+                x1, y1, x2, y2 = boxes[labels_of(boxes, hit)].tolist()
+                want = [(x1 + x2) / 2 / w, (y1 + y2) / 2 / h, (x2 - x1) / w, (y2 - y1) / h]
+                assert shares[i].tolist() == pytest.approx(want, rel=1e-5)
+
+
+def labels_of(boxes, hit):
+    """The smallest of the boxes that were hit."""
+    return min(hit, key=lambda k: (boxes[k, 2] - boxes[k, 0]) * (boxes[k, 3] - boxes[k, 1]))
+
+
+@pytest.mark.parametrize('kind', ['YOLOS', 'PEYOLOS'])
+def test_patch_losses_are_added_in_training_and_know_of_padding(kind):
+    model = detector(kind, side=16 if kind == 'YOLOS' else 8)
+    plain = model(**model.data_preprocessor(batch((64, 96), (50, 40)), True), mode='loss')
+    model.patch_loss_weight = 0.5
+    data = model.data_preprocessor(batch((64, 96), (50, 40)), True)
+    losses = model(**data, mode='loss')
+    added = {'patch.loss_cls', 'patch.loss_bbox', 'patch.loss_iou'}
+    assert set(losses) == set(plain) | added
+    assert all(torch.equal(losses[name], plain[name]) for name in plain)
+    sum(losses[name] for name in added).backward()
+    assert all(p.grad is not None for name, p in model.named_parameters() if 'head' in name or 'patch_embed' in name)
+    model.patch_loss_weight = 1.0
+    assert model(**data, mode='loss')['patch.loss_cls'].item() == pytest.approx(2 * losses['patch.loss_cls'].item())
+    data['inputs'][1, :, 50:] = 7.0  # what stands in the padding changes nothing
+    again = model(**data, mode='loss')
+    assert again['patch.loss_iou'].item() == pytest.approx(2 * losses['patch.loss_iou'].item(), rel=1e-4)
+    for sample in data['data_samples']:
+        sample.gt_instances = sample.gt_instances[:0]
+    assert model(**data, mode='loss')['patch.loss_bbox'] == 0

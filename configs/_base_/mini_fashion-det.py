@@ -6,7 +6,7 @@ classes = (
     'T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot',
 )  # fmt: skip
 data_root = 'data/fashion-det/'
-max_epochs = 150
+max_epochs = 50
 
 model = dict(
     type='YOLOS',
@@ -17,13 +17,17 @@ model = dict(
         bgr_to_rgb=True,
         pad_size_divisor=16,
     ),
-    backbone=dict(type='YOLOSBackbone', arch=(96, 4, 3), img_size=(128, 128), num_det_tokens=12),
-    bbox_head=dict(type='YOLOSHead', num_classes=10),
+    backbone=dict(type='YOLOSBackbone', arch=(96, 4, 6), img_size=(128, 128), num_det_tokens=12, from_scratch=True),
+    bbox_head=dict(
+        type='YOLOSHead', num_classes=10, init_cfg=dict(type='Xavier', layer='Linear', distribution='uniform')
+    ),
+    patch_loss_weight=1.0,
 )
 
 load = dict(type='LoadImageFromFile')
 annotate = dict(type='LoadAnnotations', with_bbox=True)
 flip = dict(type='RandomFlip', prob=0.5)
+distort = dict(type='PhotoMetricDistortion')
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
 resize = dict(type='Resize', scale=(128, 128), keep_ratio=True)
 pack = dict(type='PackDetInputs', meta_keys=meta_keys)
@@ -39,7 +43,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/train.json',
         data_prefix=dict(img='train/'),
-        pipeline=[load, annotate, resize, flip, pack],
+        pipeline=[load, annotate, resize, flip, distort, pack],
     ),
 )
 val_dataloader = dict(
@@ -62,7 +66,7 @@ test_evaluator = val_evaluator
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=1e-4),
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [

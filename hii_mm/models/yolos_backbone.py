@@ -65,6 +65,18 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
+def sine_cosine(down, across, rows, cols, dims):
+    """(down * across, D): sines and cosines of the x and y of ``down`` x ``across`` even places on a grid of patches.
+
+    Wavelengths grow from 2 pi to 200 pi patches, as in Vaswani et al., 2017, with a base of 100.
+    """
+    y = (torch.arange(down) + 0.5) * rows / down - 0.5
+    x = (torch.arange(across) + 0.5) * cols / across - 0.5
+    rates = 100.0 ** (-torch.arange(dims // 4) / (dims // 4))
+    y, x = (places.flatten()[:, None] * rates for places in torch.meshgrid(y, x, indexing='ij'))
+    return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], dim=1)
+
+
 class PlainPatchEmbed(nn.Module):
     """(B, C, H, W) -> (B, D, H / p, W / p) by one convolution of patch size and stride."""
 
@@ -141,6 +153,11 @@ class YOLOSBackbone(BaseModule):
         mlp_ratio (float): Hidden width of the MLPs, times the width.
         in_channels (int): Channels of the image.
         with_cp (bool): Gradient checkpointing: less memory, more time.
+        from_scratch (bool): Start with weights that learn without
+            pre-training: position tables of sines and cosines, detection
+            tokens spread over the image, queries equal to keys, Xavier's and
+            He's scale for the layers. False is the released start, all normal of 0.02, which
+            expects a pre-trained checkpoint.
         init_cfg (dict, optional): As in mmengine.
 
     Raises:
@@ -159,9 +176,13 @@ class YOLOSBackbone(BaseModule):
         mlp_ratio=4.0,
         in_channels=3,
         with_cp=False,
+        from_scratch=False,
         init_cfg=None,
     ):
         super().__init__(init_cfg)
+        if from_scratch and (arch[0] if isinstance(arch, tuple) else SIZES.get(arch, (4,))[0]) % 4:
+            raise ValueError(f'from_scratch needs a width that is a multiple of 4, got {arch!r}')
+        self.from_scratch = from_scratch
         if isinstance(arch, str) and arch not in SIZES:
             raise ValueError(f'arch must be one of {", ".join(SIZES)} or (width, layers, heads), got {arch!r}')
         dims, layers, heads = SIZES[arch] if isinstance(arch, str) else arch
@@ -194,6 +215,30 @@ class YOLOSBackbone(BaseModule):
         for table in (self.cls_token, self.det_token, self.pos_embed, self.mid_pos_embed):
             if table is not None:
                 nn.init.trunc_normal_(table, std=0.02)
+        if self.from_scratch:
+            self._init_from_scratch()
+
+    @torch.no_grad()
+    def _init_from_scratch(self):
+        for block in self.blocks:
+            for layer in (block.attn.qkv, block.attn.proj, block.mlp.fc1, block.mlp.fc2):
+                nn.init.xavier_uniform_(layer.weight)
+            # equal queries and keys: places that are alike attend to each other (Trockman and Kolter, arXiv 2305.09828)
+            query, key, _ = block.attn.qkv.weight.chunk(3)
+            key.copy_(query.mul_(1.4))
+        for layer in self.patch_embed.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight)
+                nn.init.zeros_(layer.bias)
+        rows, cols = self.table_grid
+        patches = 0.5 * sine_cosine(rows, cols, rows, cols, self.embed_dims)
+        down = max(
+            n
+            for n in range(1, self.num_det_tokens + 1)
+            if self.num_det_tokens % n == 0 and n * n <= self.num_det_tokens
+        )
+        tokens = sine_cosine(down, self.num_det_tokens // down, rows, cols, self.embed_dims)
+        self.pos_embed[0, 1:] = torch.cat([patches, tokens])
 
     def _positions(self, table, grids, size):
         """A table laid out over a batch.
@@ -226,16 +271,18 @@ class YOLOSBackbone(BaseModule):
         inside = [((rows < h)[:, None] & (cols < w)).flatten() for h, w in grids]
         return F.pad(torch.stack(inside), (1, self.num_det_tokens), value=True)[:, None, None]
 
-    def forward(self, x, img_shapes=None):
+    def forward(self, x, img_shapes=None, with_patches=False):
         """(B, C, H, W), (h, w) of each image without padding -> (B, T, D).
 
         Args:
             x (Tensor): Images, padded at the bottom and right to whole patches.
             img_shapes (list[tuple[int, int]], optional): (h, w) in pixels of
                 ``x``; None where nothing is padded.
+            with_patches (bool): Give the patches too, (B, N, D).
 
         Returns:
-            Tensor: The detection tokens, after the last norm.
+            Tensor: The detection tokens, after the last norm; or
+            (tokens, patches), both after it.
         """
         x = self.patch_embed(x)
         size, stride = tuple(x.shape[-2:]), self.patch_embed.stride
@@ -253,4 +300,5 @@ class YOLOSBackbone(BaseModule):
                 x = block(x, mask)
             if self.mid_pos_embed is not None and i < len(self.mid_pos_embed):
                 x = x + self._positions(self.mid_pos_embed[i], grids, size)
-        return self.norm(x[:, -self.num_det_tokens :])
+        tokens = self.norm(x[:, -self.num_det_tokens :])
+        return (tokens, self.norm(x[:, 1 : -self.num_det_tokens])) if with_patches else tokens

@@ -20,7 +20,24 @@ from PIL import Image
 
 SIDE, LEAST, MOST = 128, 24, 64  # pixels: the picture, the smallest and the largest item
 PHOTOS = {
-    'train': ['chelsea.png', 'coffee.png', 'rocket.jpg', 'motorcycle_left.png', 'grass.png', 'brick.png', 'china.jpg'],
+    'train': [
+        'brick.png',
+        'cell.png',
+        'chelsea.png',
+        'china.jpg',
+        'clock_motion.png',
+        'coffee.png',
+        'coins.png',
+        'grass.png',
+        'hubble_deep_field.jpg',
+        'ihc.png',
+        'moon.png',
+        'motorcycle_left.png',
+        'page.png',
+        'retina.jpg',
+        'rocket.jpg',
+        'text.png',
+    ],  # fmt: skip
     'val': ['astronaut.png', 'camera.png', 'gravel.png', 'flower.jpg'],
 }
 DARK = 12  # grey value up to which a pixel of an item is background
@@ -53,12 +70,12 @@ def items(root, split):
 
 
 def background(photos, rng):
-    """A (SIDE, SIDE, 3) crop of a random photograph, at a random scale, maybe mirrored."""
+    """A (SIDE, SIDE, 3) crop of a random photograph, at a random scale, turned by quarters and maybe mirrored."""
     photo = photos[rng.integers(len(photos))]
     side = int(rng.integers(SIDE, min(photo.shape[:2]) + 1))
     top, left = (int(rng.integers(length - side + 1)) for length in photo.shape[:2])
     crop = Image.fromarray(photo[top : top + side, left : left + side]).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    return np.asarray(crop)[:, :: rng.choice([-1, 1])].copy()
+    return np.rot90(np.asarray(crop), rng.integers(4))[:, :: rng.choice([-1, 1])].copy()
 
 
 def place(item, taken, rng):
@@ -133,7 +150,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--root', type=Path, default=Path('data'), help='folder with fashion-mnist (default: data)')
     parser.add_argument('--out', type=Path, default=Path('data/fashion-det'), help='where to write it')
-    parser.add_argument('--train', type=int, default=4000, metavar='N', help='training pictures (4000)')
+    parser.add_argument('--train', type=int, default=8000, metavar='N', help='training pictures (8000)')
     parser.add_argument('--val', type=int, default=500, metavar='N', help='validation pictures (500)')
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
