@@ -4,6 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -105,3 +108,28 @@ def test_the_metafile_of_categories(built):
     for config in CONFIGS:
         if 'fashion-det' in config:
             assert list(Config.fromfile(ROOT / config).classes) == names
+
+
+@pytest.mark.parametrize('config', [path for path in CONFIGS if 'mini' in path])
+def test_predictions_are_drawn_over_what_the_model_saw_and_over_the_plain_picture(built, tmp_path, call, config):
+    """A head that always answers the middle quarter of the picture: its frame stands there in both pictures."""
+    cfg = Config.fromfile(ROOT / config)
+    init_default_scope('mmdet')
+    model = MODELS.build(cfg.model)
+    last = model.bbox_head.bbox_embed.layers[2], model.bbox_head.class_embed.layers[2]
+    for layer in last:
+        torch.nn.init.zeros_(layer.weight)
+    last[0].bias.data = torch.tensor([0.0, 0.0, 0.0, 0.0])  # sigmoid: cxcywh of 0.5
+    last[1].bias.data = 9.0 * torch.eye(11)[4]
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'a.pth')
+    words = ['--images', 2, '--height', 256, '--out', tmp_path / 'a.png']
+    changes = [f'test_dataloader.dataset.data_root={built}/']
+    call('tools/misc/draw_predictions.py', config, tmp_path / 'a.pth', *words, '--cfg-options', *changes)
+    page = np.asarray(Image.open(tmp_path / 'a.png'))
+    assert page.shape == (2 * (256 + 22) + 8 + 8, 2 * 264 + 8, 3)
+    for top in (8 + 22, 8 + 22 + 256 + 22):
+        for left in (8, 8 + 264):
+            picture = page[top : top + 256, left : left + 256]
+            frame = (picture == [145, 30, 180]).all(-1)  # class 4's colour
+            rows, cols = np.nonzero(frame)
+            assert (rows.min(), rows.max(), cols.min(), cols.max()) == (64, 192, 64, 192)

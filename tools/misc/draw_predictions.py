@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
@@ -30,6 +30,7 @@ def parse_args():
     parser.add_argument('--threshold', type=float, default=0.5, metavar='S', help='least score of a box (0.5)')
     parser.add_argument('--height', type=int, default=256, metavar='PIXELS', help='height of each picture (256)')
     parser.add_argument('--out', type=Path, default=Path('predictions.png'), metavar='PNG')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings, as key=value')
     args = parser.parse_args()
     if args.images < 1 or args.height < 32:
         parser.error(f'--images must be from 1 on and --height from 32, got {args.images} and {args.height}')
@@ -85,6 +86,7 @@ def main():
     args = parse_args()
     prepare()
     cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model).eval()
     load_checkpoint(model, args.checkpoint, map_location='cpu', logger='silent')
