@@ -369,3 +369,23 @@ def test_patch_losses_are_added_in_training_and_know_of_padding(kind):
     for sample in data['data_samples']:
         sample.gt_instances = sample.gt_instances[:0]
     assert model(**data, mode='loss')['patch.loss_bbox'] == 0
+
+
+@pytest.mark.parametrize('kind', ['YOLOS', 'PEYOLOS'])
+def test_training_and_testing_under_autocast(kind):
+    model = detector(kind, side=16 if kind == 'YOLOS' else 8, mid_pos_embed=True)
+    model.patch_loss_weight = 1.0
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(0.3)
+    data = model.data_preprocessor(batch((64, 96), (50, 40)), True)
+    exact = model(**copy.deepcopy(data), mode='loss')
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model(**copy.deepcopy(data), mode='loss')
+        boxes = boxes_of(model(**copy.deepcopy(data), mode='predict'))
+    for name, value in exact.items():
+        assert losses[name].dtype == torch.float32
+        assert losses[name].item() == pytest.approx(value.item(), rel=0.05), name
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(box).all() for box in boxes)
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())

@@ -1,6 +1,6 @@
 # PEViT-B on ImageNet-1k with shuffled 16-pixel patches; the paper reports 78.7 top-1 without RPE.
 # Paper: arXiv 2306.03679; recipe: DeiT's (arXiv 2012.12877), CutMix by whole patches.
-# torchrun --nproc_per_node 8 tools/train.py configs/pevit/pevit-base-p16_8xb192-rs-300e_in1k.py --launcher pytorch
+# tools/dist_train.sh configs/pevit/pevit-base-p16_8xb192-rs-300e_in1k.py 8
 _base_ = 'mmpretrain::deit/deit-base_16xb64_in1k.py'
 custom_imports = dict(imports=['hii_mm.register'], allow_failed_imports=False)
 

@@ -1,4 +1,4 @@
-# torchrun --nproc_per_node 8 tools/train.py configs/pevit/pevit-small-p16_8xb192-rs-300e_in1k.py --launcher pytorch
+# tools/dist_train.sh configs/pevit/pevit-small-p16_8xb192-rs-300e_in1k.py 8
 _base_ = './pevit-base-p16_8xb192-rs-300e_in1k.py'
 
 model = dict(backbone=dict(arch='deit-small'), head=dict(in_channels=384))

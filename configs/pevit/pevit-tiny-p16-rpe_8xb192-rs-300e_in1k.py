@@ -1,5 +1,5 @@
 # With the reference-based encoding (RPE): the config for released PEViT weights that have a `reference`.
-# torchrun --nproc_per_node 8 tools/train.py configs/pevit/pevit-tiny-p16-rpe_8xb192-rs-300e_in1k.py --launcher pytorch
+# tools/dist_train.sh configs/pevit/pevit-tiny-p16-rpe_8xb192-rs-300e_in1k.py 8
 _base_ = './pevit-tiny-p16_8xb192-rs-300e_in1k.py'
 
 model = dict(backbone=dict(reference_encoding=True))

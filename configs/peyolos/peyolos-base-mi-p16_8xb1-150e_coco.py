@@ -1,5 +1,5 @@
 # load_from: released YOLOS-base weights, converted.
-# torchrun --nproc_per_node 8 tools/train.py configs/peyolos/peyolos-base-mi-p16_8xb1-150e_coco.py --launcher pytorch
+# tools/dist_train.sh configs/peyolos/peyolos-base-mi-p16_8xb1-150e_coco.py 8
 _base_ = './peyolos-small-mi-p16_8xb1-150e_coco.py'
 
 model = dict(backbone=dict(arch='base'))

@@ -1,6 +1,6 @@
 # PEYOLOS (arXiv 2306.03679) on COCO whose 16-pixel patches are mixed from 2 x 2 sub-patches.
 # load_from: released YOLOS-tiny weights, converted; the new patch embedding starts from scratch at ten times the rate.
-# torchrun --nproc_per_node 8 tools/train.py configs/peyolos/peyolos-tiny-mi-p16_8xb1-300e_coco.py --launcher pytorch
+# tools/dist_train.sh configs/peyolos/peyolos-tiny-mi-p16_8xb1-300e_coco.py 8
 _base_ = '../yolos/yolos-tiny_8xb1-300e_coco.py'
 
 mix = dict(type='PatchMixup', patch_size=16, grid=2, remainder='pad')

@@ -1,6 +1,6 @@
 # ViT-B with positions on ImageNet-1k whose 16-pixel patches are mixed from 2 x 2 sub-patches; the paper reports
 # 78.0 top-1 (DeiT-B on plain images: 81.8). Paper: arXiv 2306.03679; recipe: DeiT's (arXiv 2012.12877).
-# torchrun --nproc_per_node 8 tools/train.py configs/vit/vit-base-p16_8xb192-mi-300e_in1k.py --launcher pytorch
+# tools/dist_train.sh configs/vit/vit-base-p16_8xb192-mi-300e_in1k.py 8
 _base_ = '../pevit/pevit-base-p16_8xb192-rs-300e_in1k.py'
 
 mix = dict(type='PatchMixup', patch_size=16, grid=2)

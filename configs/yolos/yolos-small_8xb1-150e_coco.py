@@ -1,6 +1,6 @@
 # YOLOS-S (arXiv 2106.00666) on COCO: the baseline of PEYOLOS, with its schedule, plain images.
 # load_from: a released checkpoint through tools/model_converters/to_hii.py --model yolos
-# torchrun --nproc_per_node 8 tools/train.py configs/yolos/yolos-small_8xb1-150e_coco.py --launcher pytorch
+# tools/dist_train.sh configs/yolos/yolos-small_8xb1-150e_coco.py 8
 _base_ = 'mmdet::detr/detr_r50_8xb2-150e_coco.py'  # for its data sets, crop branch and runtime
 custom_imports = dict(imports=['hii_mm.register'], allow_failed_imports=False)
 

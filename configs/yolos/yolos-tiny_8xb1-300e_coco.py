@@ -1,4 +1,4 @@
-# torchrun --nproc_per_node 8 tools/train.py configs/yolos/yolos-tiny_8xb1-300e_coco.py --launcher pytorch
+# tools/dist_train.sh configs/yolos/yolos-tiny_8xb1-300e_coco.py 8
 _base_ = './yolos-small_8xb1-150e_coco.py'
 
 max_epochs = 300

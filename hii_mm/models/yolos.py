@@ -57,8 +57,11 @@ class YOLOSHead(DETRHead):
         self.bbox_embed = Mlp3(self.embed_dims, 4)
 
     def forward(self, hidden_states):
-        """(layers, B, T, D) -> logits (layers, B, T, classes + 1) and sigmoid cxcywh boxes (layers, B, T, 4)."""
-        return self.class_embed(hidden_states), self.bbox_embed(hidden_states).sigmoid()
+        """(layers, B, T, D) -> logits (layers, B, T, classes + 1) and sigmoid cxcywh boxes (layers, B, T, 4).
+
+        Both in float32, under mixed precision too: matching and losses need it.
+        """
+        return self.class_embed(hidden_states).float(), self.bbox_embed(hidden_states).float().sigmoid()
 
     def patch_loss(self, patches, grid, stride, batch_data_samples):
         """The losses of patches that answer for the object they lie in, as detection tokens would.
