@@ -54,7 +54,7 @@ setup(
     packages=find_packages(include=['hii_mm', 'hii_mm.*']),
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.11',
-    install_requires=['numpy>=1.26', 'pillow>=10'],
+    install_requires=['cryptography>=42', 'numpy>=1.26', 'pillow>=10.3', 'tqdm>=4.60'],
     extras_require={
         'onedl': [
             'torch>=2.4',
@@ -72,7 +72,17 @@ setup(
             'mmdet==3.3.0',
             'mmpretrain==1.2.0',
         ],
-        'dev': ['build', 'hypothesis', 'pre-commit', 'pytest', 'ruff', 'safetensors', 'scikit-image', 'scikit-learn'],
+        'dev': [
+            'build',
+            'hypothesis',
+            'pre-commit',
+            'pytest',
+            'ruff',
+            'safetensors',
+            'scikit-image',
+            'scikit-learn',
+            'webdataset',
+        ],
         'bench': ['albumentationsx', 'kornia'],
     },
     entry_points={'console_scripts': ['hii-mm = hii_mm.cli:main']},

@@ -15,10 +15,14 @@ True
 
 from .boxes import enclose_boxes, fragment_boxes, restore_boxes
 from .grid import PatchGrid
+from .keyed import KeyedSource, KeyFileError, MasterKey, image_id, read_key, write_new_key
 from .mixup import MixupParams, MixupPlan
 from .shuffle import ShuffleParams, ShufflePlan
 
 __all__ = [
+    'KeyFileError',
+    'KeyedSource',
+    'MasterKey',
     'MixupParams',
     'MixupPlan',
     'PatchGrid',
@@ -26,5 +30,8 @@ __all__ = [
     'ShufflePlan',
     'enclose_boxes',
     'fragment_boxes',
+    'image_id',
+    'read_key',
     'restore_boxes',
+    'write_new_key',
 ]
