@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from . import __version__, doctor, preview
+from .handover import command as handover
 
 
 def build_parser():
@@ -15,6 +16,7 @@ def build_parser():
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     for module in (doctor, preview):
         module.add_command(commands)
+    handover.add_commands(commands)
     return parser
 
 

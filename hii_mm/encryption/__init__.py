@@ -17,6 +17,7 @@ from .boxes import enclose_boxes, fragment_boxes, restore_boxes
 from .grid import PatchGrid
 from .keyed import KeyedSource, KeyFileError, MasterKey, image_id, read_key, write_new_key
 from .mixup import MixupParams, MixupPlan
+from .polygons import clip_polygon, move_points, move_polygon
 from .shuffle import ShuffleParams, ShufflePlan
 
 __all__ = [
@@ -28,9 +29,12 @@ __all__ = [
     'PatchGrid',
     'ShuffleParams',
     'ShufflePlan',
+    'clip_polygon',
     'enclose_boxes',
     'fragment_boxes',
     'image_id',
+    'move_points',
+    'move_polygon',
     'read_key',
     'restore_boxes',
     'write_new_key',
