@@ -82,13 +82,13 @@ def entries(found, settings, key, flatten=None):
         reason = reason or _why_not(image_id, extension, settings)
         folded = unicodedata.normalize('NFC', image_id).casefold()
         if reason is None and seen.setdefault(folded, file) != file:
-            reason = f'its name is that of {_told(seen[folded], key, settings)!r} but for case or extension'
+            reason = f'its name is that of {told(seen[folded], key, settings)!r} but for case or extension'
         if settings.rename:
             folder = osp.dirname(file) if flatten is None else flatten[file]
             name = osp.join(folder, pseudonym(key, image_id)) + settings.extension
         else:
             name = to_name(image_id, settings)
-        out.append(Entry(name if reason is None else _told(file, key, settings), file, reason))
+        out.append(Entry(name if reason is None else told(file, key, settings), file, reason))
     return sorted(_without_clashes(out))
 
 
@@ -108,7 +108,7 @@ def to_id(name, settings):
     return osp.join(folder, stem)
 
 
-def _told(file, key, settings):
+def told(file, key, settings):
     """How a file is called where a trainer may read it."""
     return pseudonym(key, osp.splitext(file)[0]) if settings.rename else file
 

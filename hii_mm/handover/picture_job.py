@@ -5,7 +5,7 @@ import os
 import os.path as osp
 from collections import Counter
 
-from . import coco
+from . import coco, names
 from .files import write_atomically
 from .fit import plan_fit
 from .pictures import MOST_PIXELS, Reject, decode, encode, mode_of, read_file
@@ -59,7 +59,8 @@ class Job:
             line = self._follow(entry, fit, plans)
             data = encode(image, self.settings.extension)
         except Reject as error:
-            return {'i': index, 'reject': {'name': entry.name, 'reason': str(error)}}, None
+            told = names.told(entry.file, self.key, self.settings)
+            return {'i': index, 'reject': {'name': told, 'reason': str(error)}}, None
         line['row'] = {
             'name': entry.name,
             'sha256': hashlib.sha256(data).hexdigest(),
