@@ -1,11 +1,14 @@
 """``PatchShuffle``: random shuffling as an mm transform."""
 
+import os
+import re
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from torch.utils.data import get_worker_info
 
-from ..encryption import ShuffleParams, checks
+from ..encryption import KeyFileError, ShuffleParams, checks, image_id, read_key
 from ..registry import TRANSFORMS, register
 from .annotations import BBOX_MODES, refuse_what_stays, shuffle_annotations
 from .order import EncryptedResults
@@ -62,10 +65,20 @@ class PatchShuffle(BaseTransform):
             a rectangle are merged; labels and flags are repeated. 'enclose':
             one box an object, the smallest around its moved pieces; objects
             without any are removed. 'keep': boxes stay in plain coordinates.
+        key (str, optional): Name of the environment variable that names the
+            key file, such as 'HII_MM_KEY_FILE'; never a key or a path, as
+            configs are copied into work dirs and logs. Each image then gets
+            the permutation that ``hii-mm encrypt`` gives it. None draws fresh
+            ones.
+        image_root (str, optional): With ``key``: the folder that was, or would
+            be, SRC of ``hii-mm encrypt``. An image's id is the path of
+            ``img_path`` below it, without the extension.
         return_permutation (bool): Add the permutation to the results. Whoever
             has it can undo the shuffle.
 
     Raises:
+        KeyFileError: the variable or the key file is not there, or others can
+            read the file.
         TypeError, ValueError: a value that is not accepted, an image that
             cannot be cut, or results that carry keypoints or proposals.
     """
@@ -79,12 +92,17 @@ class PatchShuffle(BaseTransform):
         window=None,
         remainder='error',
         bbox_mode='fragment',
+        key=None,
         return_permutation=False,
+        image_root=None,
     ):
         self.params = ShuffleParams(patch_size, gap, drop_ratio, orient, window, remainder)
         self.bbox_mode = checks.one_of('bbox_mode', bbox_mode, BBOX_MODES)
         self.return_permutation = return_permutation
-        self._worker_rng = (None, None)
+        self.key, self.image_root = _variable(key), image_root
+        if (self.key is None) != (image_root is None):
+            raise ValueError('key and image_root go together: image_root is the folder that hii-mm encrypt was given')
+        self._worker_rng, self._master = (None, None), None
 
     def _rng(self):
         """NumPy's global stream, as mm seeds it; in a worker, one of its own.
@@ -107,11 +125,24 @@ class PatchShuffle(BaseTransform):
         """Sample a plan for an image of (h, w)."""
         return self.params.plan(plain_shape, self._rng())
 
+    def _keyed_plan(self, plain_shape, path):
+        """The plan that the key gives to an image of (h, w)."""
+        if self._master is None:
+            if not os.environ.get(self.key):
+                raise KeyFileError(f'PatchShuffle(key={self.key!r}): the environment variable {self.key} is not set')
+            self._master = read_key(os.environ[self.key])
+        return self._master.plan(self.params, image_id(path, self.image_root), plain_shape)
+
+    def __getstate__(self):
+        """Without the key: each process reads it by itself."""
+        return {**self.__dict__, '_master': None}
+
     def transform(self, results):
         """Shuffle ``results['img']`` and move what belongs to it."""
         refuse_what_stays(results, 'PatchShuffle')
         img = results['img']
-        plan = self._plan(np.shape(img)[:2])
+        shape = np.shape(img)[:2]
+        plan = self._plan(shape) if self.key is None else self._keyed_plan(shape, results['img_path'])
         results['img'] = plan.apply(img)
         shuffle_annotations(results, plan, self.bbox_mode)
         results['img_shape'] = plan.encrypted_shape
@@ -122,5 +153,22 @@ class PatchShuffle(BaseTransform):
         return EncryptedResults.wrap(results, self)
 
     def __repr__(self):
-        more = f'bbox_mode={self.bbox_mode!r}, return_permutation={self.return_permutation}'
+        more = f'bbox_mode={self.bbox_mode!r}, key={self.key!r}, return_permutation={self.return_permutation}'
         return f'{type(self).__name__}({self.params}, {more})'
+
+
+def _variable(key):
+    """The name of an environment variable, or None.
+
+    Raises:
+        TypeError, ValueError: something else; what it is, is not repeated, as
+            it may be a key.
+    """
+    if key is not None and not isinstance(key, str):
+        raise TypeError(f'key must be the name of an environment variable, got a {type(key).__name__}')
+    if key is not None and not re.fullmatch(r'[A-Z_][A-Z0-9_]{0,63}', key):
+        raise ValueError(
+            'key must be the name of an environment variable, such as HII_MM_KEY_FILE, that names the key file; '
+            'a key or a path has no place in a config, which is copied into work dirs and logs'
+        )
+    return key

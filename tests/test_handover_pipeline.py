@@ -1,0 +1,152 @@
+"""PatchShuffle with a key, in mm pipelines and in a real run: the pixels of hii-mm encrypt, and no key anywhere."""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from PIL import Image
+
+from conftest import ROOT
+from hii_mm.cli import main
+from hii_mm.encryption.keyed import KeyFileError, read_key
+from hii_mm.transforms import PatchShuffle
+
+VARIABLE = 'HII_MM_KEY_FILE'
+CONFIG = 'configs/pevit/pevit-mini-p4_1xb128-rs-20e_digits.py'
+
+
+@pytest.fixture
+def key(tmp_path, monkeypatch):
+    """A key file that the environment names."""
+    assert main(['keygen', str(tmp_path / 'key')]) == 0
+    monkeypatch.setenv(VARIABLE, str(tmp_path / 'key'))
+    return tmp_path / 'key'
+
+
+@pytest.fixture
+def src(tmp_path):
+    """Two classes of three pictures."""
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        path = tmp_path / 'src' / f'c{i % 2}' / f'{i}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)).save(path)
+    return tmp_path / 'src'
+
+
+@pytest.mark.parametrize('scope, pack', [('mmpretrain', 'PackInputs'), ('mmdet', 'PackDetInputs')])
+@pytest.mark.parametrize('strategy', ['shuffle', 'both'])
+def test_a_pipeline_gives_the_pixels_of_encrypt(tmp_path, key, src, scope, pack, strategy):
+    flags = ['--strategy', strategy, '--orient', '--drop-ratio', '0.2', '--quiet', '--workers', '1']
+    assert main(['encrypt', str(src), str(tmp_path / 'dst'), *flags]) == 0
+    init_default_scope(scope)
+    mix = [dict(type='hii_mm.PatchMixup', patch_size=16, grid=2)] if strategy == 'both' else []
+    side = 8 if mix else 16
+    shuffle = dict(
+        type='hii_mm.PatchShuffle', patch_size=side, orient=True, drop_ratio=0.2, key=VARIABLE, image_root=str(src)
+    )
+    steps = [dict(type='LoadImageFromFile'), *mix, shuffle, dict(type=pack, meta_keys=())]
+    pipeline = pickle.loads(pickle.dumps(Compose(steps)))
+    for path in sorted(src.rglob('*.png')):
+        packed = pipeline(dict(img_path=str(path)))['inputs'].numpy()  # (3, h, w) BGR
+        stored = np.array(Image.open(tmp_path / 'dst' / path.relative_to(src)))
+        assert (packed[::-1].transpose(1, 2, 0) == stored).all()
+
+
+def test_the_key_is_not_pickled_nor_shown(key, src):
+    transform = PatchShuffle(key=VARIABLE, image_root=str(src))
+    path = str(next(src.rglob('*.png')))
+    transform({'img': np.zeros((64, 96, 3), np.uint8), 'img_path': path})
+    secret = key.read_bytes()
+    for data in (pickle.dumps(transform), repr(transform).encode(), repr(vars(transform)).encode()):
+        assert secret not in data
+        assert secret.hex().encode() not in data
+        assert str(list(secret))[1:-1].encode() not in data
+
+
+@pytest.mark.parametrize('value', ['/home/me/key', 'ab' * 32, 'lower', 'A-B', ''])
+def test_a_key_or_a_path_in_a_config_is_refused_and_not_repeated(value):
+    with pytest.raises(ValueError, match='must be the name of an environment variable') as error:
+        PatchShuffle(key=value, image_root='.')
+    assert not value or value not in str(error.value)
+    with pytest.raises(TypeError, match='got a bytes'):
+        PatchShuffle(key=bytes(32), image_root='.')
+    with pytest.raises(ValueError, match='go together'):
+        PatchShuffle(key=VARIABLE)
+
+
+def test_what_is_missing_is_named(key, src, monkeypatch, tmp_path):
+    transform = PatchShuffle(key=VARIABLE, image_root=str(src))
+    image = np.zeros((64, 96, 3), np.uint8)
+    with pytest.raises(ValueError, match='does not lie in'):
+        transform({'img': image, 'img_path': str(tmp_path / 'else.png')})
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(KeyFileError, match='variable HII_MM_KEY_FILE is not set'):
+        PatchShuffle(key=VARIABLE, image_root=str(src))({'img': image, 'img_path': str(src / 'c0/0.png')})
+
+
+def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_root):
+    """Logs, dumped config, checkpoints and TensorBoard-like files of a real run, searched for every form of the key."""
+    cfg = Config.fromfile(ROOT / CONFIG)
+    src = tmp_path / 'pictures'
+    images = np.frombuffer((digits_root / 'train-images-idx3-ubyte').read_bytes()[16:], np.uint8).reshape(-1, 28, 28)
+    for i in range(32):
+        (src / str(i % 2)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images[i]).save(src / str(i % 2) / f'{i}.png')
+    load = dict(type='LoadImageFromFile', color_type='grayscale')
+    shuffle = dict(type='PatchShuffle', patch_size=4, key=VARIABLE, image_root=str(src))
+    dataset = dict(type='CustomDataset', data_root=str(src), pipeline=[load, shuffle, dict(type='PackInputs')])
+    cfg.train_dataloader = dict(cfg.train_dataloader, batch_size=16, dataset=dataset)
+    cfg.val_dataloader = cfg.test_dataloader = dict(cfg.val_dataloader, dataset=dataset)
+    cfg.train_cfg.max_epochs = 1
+    cfg.dump(tmp_path / 'config.py')
+    command = [
+        sys.executable,
+        '-W',
+        'ignore',
+        'tools/train.py',
+        str(tmp_path / 'config.py'),
+        '--work-dir',
+        str(tmp_path / 'work'),
+    ]
+    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert list((tmp_path / 'work').glob('*.pth'))
+    secret, master = key.read_bytes(), read_key(key)
+    permutation = master.plan(PatchShuffle(4).params, '0/0', (28, 28)).permutation
+    forms = [secret, secret.hex().encode(), str(list(secret))[1:-1].encode(), permutation.tobytes()]
+    forms += [', '.join(map(str, permutation)).encode(), ' '.join(map(str, permutation)).encode()]
+    written = [done.stdout.encode(), done.stderr.encode()]
+    written += [path.read_bytes() for path in (tmp_path / 'work').rglob('*') if path.is_file()]
+    assert len(written) > 5
+    assert not [1 for data in written for form in forms if form in data]
+    assert any(VARIABLE.encode() in data for data in written)  # what is searched is there
+
+
+@pytest.mark.parametrize('flags', [[], ['--rename'], ['--format', 'shards']])
+def test_a_copy_holds_no_key_plain_pixel_or_source_path(tmp_path, key, src, flags, capsys):
+    assert main(['encrypt', str(src), str(tmp_path / 'dst'), '--quiet', '--workers', '1', *flags]) == 0
+    secret = key.read_bytes()
+    said = ''.join(capsys.readouterr()).encode()
+    written = [said] + [p.read_bytes() for p in (tmp_path / 'dst').rglob('*') if p.is_file()]
+    for data in written:
+        assert secret not in data
+        assert secret.hex().encode() not in data
+        assert str(src).encode() not in data
+    plain = {hash_of(p) for p in src.rglob('*.png')}
+    assert not [1 for data in written for digest in plain if digest.encode() in data]
+    assert not list(Path(tmp_path / 'dst').rglob('.*'))
+
+
+def hash_of(path):
+    """SHA-256 of a file and of its pixels are both unwanted; the file's stands for both here."""
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()
