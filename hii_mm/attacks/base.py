@@ -153,12 +153,12 @@ class Attack:
     """Base of all attacks. One instance attacks one setting.
 
     Subclasses set ``name``, ``source`` (where the idea is from), ``cost`` (in words),
-    ``needs`` (fields of :class:`Given` that must not be empty), and write
+    ``needs`` (fields of :class:`Given` that must not be empty), ``supposing``, and write
     :meth:`refuses` and :meth:`_recover`; learned ones :meth:`prepare`.
     """
 
     name, source, cost, needs = '', '', '', ()
-    checkpoint = None  # a path for attacks that are trained by a command of their own
+    supposing = ''  # what a verdict says is supposed, as in 'one permutation for all images'
 
     def refuses(self, setting):
         """Why this attack has nothing to do at a setting, or None."""

@@ -36,12 +36,12 @@ class Jigsaw(Attack):
         if len(pieces) * len(codes) > MOST:
             raise ValueError(f'{self.name}: {len(pieces)} pieces of {len(codes)} turns are more than {MOST} items')
         right, down = self.scores(pieces, setting, codes)
-        items = _by_window(right, down, shape, rs.window, setting, image, len(codes), self.effort)
-        grid, certainty = items
+        grid, certainty = _by_window(right, down, shape, rs.window, setting, image, len(codes), self.effort)
         places = np.where(grid >= 0, grid // len(codes), -1)
         turns = np.where(grid >= 0, np.array(codes)[grid % len(codes)], 0)
         whole = lay_out(pieces, places, turns, rs.gap)
-        return Recovery(_plain(whole, setting), places, turns, float(certainty.mean()))
+        scores = {'right': right, 'down': down} if len(codes) == 1 else {}
+        return Recovery(_plain(whole, setting), places, turns, float(certainty.mean()), extra=scores)
 
     def scores(self, pieces, setting, codes):
         """(right, down): float32 (N, N) log-posteriors for pieces times turns; see :mod:`.edges`."""

@@ -25,6 +25,7 @@ class KnownPlaintext(Attack):
     source = 'Kuhn, "The Hungarian method for the assignment problem", 1955'
     cost = 'tens of milliseconds a pair'
     needs = ('pairs',)
+    supposing = 'one permutation for all images, and one plain image that is known'
 
     def refuses(self, setting):
         """There is no permutation to recover without a shuffle."""
@@ -88,6 +89,7 @@ class MultiView(Attack):
     source = 'multi-frame super-resolution; Tikhonov regularisation on the known operators'
     cost = 'seconds'
     needs = ('views',)
+    supposing = 'several encryptions of the same picture'
 
     def refuses(self, setting):
         """Pieces of shifted or identical views add nothing without dropped patches."""

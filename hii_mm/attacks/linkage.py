@@ -22,6 +22,7 @@ class Linkage(Attack):
     source = 'Chamfer distance of patch sets; limits of instance encoding, Carlini et al., arXiv 2011.05315'
     cost = 'milliseconds a pair'
     needs = ('candidates',)
+    supposing = 'the photo is among some that the attacker has'
 
     def _recover(self, image, setting, given):
         pieces = _features(as_rgb(image), setting, turned=False)
