@@ -5,6 +5,7 @@ import sys
 
 from . import __version__, doctor, preview
 from .attacks import command as attack
+from .attacks import train_command as attack_train
 
 
 def build_parser():
@@ -14,7 +15,7 @@ def build_parser():
     )
     parser.add_argument('--version', action='version', version=f'hii-mm {__version__}')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    for module in (doctor, preview, attack):
+    for module in (doctor, preview, attack, attack_train):
         module.add_command(commands)
     return parser
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -258,3 +259,35 @@ def test_the_text_judge_reads_a_page_and_not_a_shuffle():
     found = words(page)
     assert len(found) > 5
     assert len(set(words(plan.apply(page))) & set(found)) < len(found) / 4
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+OWN_HOSTS = ('googleapis.com', 'google.com', 'gvt1.com')  # what Chromium asks for by itself
+
+
+def open_page(page, folder):
+    """(URLs on the network, lines of the console, screenshot) of a page in headless Chromium."""
+    log, shot = folder / 'net.json', folder / 'shot.png'
+    flags = '--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-sync'
+    flags += ' --enable-logging=stderr --window-size=1200,2000 --virtual-time-budget=2000'
+    places = [f'--user-data-dir={folder / "user"}', f'--log-net-log={log}', f'--screenshot={shot}']
+    command = [CHROMIUM, *flags.split(), *places, page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    events = json.loads(log.read_text())['events']
+    urls = {event['params'].get('url') for event in events if isinstance(event.get('params'), dict)}
+    asked = [url for url in filter(None, urls) if url.startswith(('http', 'ws'))]
+    asked = [url for url in asked if not url.split('/')[2].endswith(OWN_HOSTS)]
+    return asked, [line for line in done.stderr.splitlines() if 'CONSOLE' in line], Image.open(shot)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason='Chromium is not installed')
+def test_the_page_opens_in_chromium_without_network_and_errors(folder, tmp_path):
+    attack(folder, '--strategy', 'shuffle', '--size', 96, '--repeats', 1, '--images', 2, '--out', tmp_path / 'out')
+    asked, console, shot = open_page(tmp_path / 'out' / 'report.html', tmp_path)
+    assert (asked, console) == ([], [])
+    assert len(shot.convert('L').resize((300, 500)).getcolors(256)) > 100  # photographs are drawn
+    bad = tmp_path / 'bad.html'
+    bad.write_text('<img src="http://tracker.invalid/a.png"><script>throw new Error("no")</script>')
+    asked, console, _ = open_page(bad, tmp_path)
+    assert asked == ['http://tracker.invalid/a.png']
+    assert any('no' in line for line in console)

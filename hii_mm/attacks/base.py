@@ -14,7 +14,18 @@ import numpy as np
 from ..encryption import MixupParams, PatchGrid, ShuffleParams
 from ..encryption.shuffle import kept_shape
 
-_MODULES = ('identity', 'jigsaw', 'mixing', 'linkage', 'known')
+_MODULES = (
+    'identity',
+    'jigsaw',
+    'mixing',
+    'linkage',
+    'known',
+    'learned_edge',
+    'position',
+    'unet',
+    'parrot',
+    'gradient',
+)
 _ATTACKS = {}
 
 

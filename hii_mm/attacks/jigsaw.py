@@ -41,7 +41,7 @@ class Jigsaw(Attack):
         turns = np.where(grid >= 0, np.array(codes)[grid % len(codes)], 0)
         whole = lay_out(pieces, places, turns, rs.gap)
         scores = {'right': right, 'down': down} if len(codes) == 1 else {}
-        return Recovery(_plain(whole, setting), places, turns, float(certainty.mean()), extra=scores)
+        return Recovery(as_plain(whole, setting), places, turns, float(certainty.mean()), extra=scores)
 
     def scores(self, pieces, setting, codes):
         """(right, down): float32 (N, N) log-posteriors for pieces times turns; see :mod:`.edges`."""
@@ -109,7 +109,7 @@ def _by_window(right, down, shape, window, setting, image, twins, effort):
     return grid, certainty
 
 
-def _plain(whole, setting):
+def as_plain(whole, setting):
     """The reassembled picture, (H, W, 3) uint8: unmixed where it was mixed, in the plain size where that is known."""
     if setting.mixup:
         from .mixing import unmix

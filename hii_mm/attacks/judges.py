@@ -41,14 +41,15 @@ def faces(image):
 
 
 def words(image):
-    """Words of three or more letters and digits that tesseract reads, in lower case."""
+    """Words of three or more letters and digits that tesseract is 80 % sure of, in lower case."""
     with_room = Image.fromarray(as_uint8(image))
     with_room = with_room.resize((with_room.width * 3, with_room.height * 3), Image.Resampling.BICUBIC)
     file = io.BytesIO()
     with_room.save(file, 'PNG')
-    command = ['tesseract', 'stdin', 'stdout', '--psm', '6']
+    command = ['tesseract', 'stdin', 'stdout', '--psm', '6', 'tsv']
     said = subprocess.run(command, input=file.getvalue(), capture_output=True, timeout=60, check=True).stdout
-    found = (''.join(filter(str.isalnum, word)) for word in said.decode(errors='ignore').lower().split())
+    lines = [line.split('\t') for line in said.decode(errors='ignore').lower().splitlines()[1:]]
+    found = (''.join(filter(str.isalnum, line[11])) for line in lines if len(line) == 12 and float(line[10]) >= 80)
     return [word for word in found if len(word) >= 3]
 
 
