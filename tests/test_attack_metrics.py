@@ -149,7 +149,7 @@ def test_a_summary_has_mean_worst_decile_and_interval():
 def test_mm_metrics_average_what_the_functions_say(photo):
     from mmengine.registry import METRICS
 
-    from hii_mm.attacks import mm_metrics  # noqa: F401
+    import hii_mm.register  # noqa: F401
 
     plan = ShuffleParams(32).plan(photo.shape, np.random.default_rng(0))
     truth = np.empty(256, int)
@@ -161,6 +161,6 @@ def test_mm_metrics_average_what_the_functions_say(photo):
     got = metric.evaluate(2)
     assert got['places/direct'] == np.mean([Places.calculate(**sample)['direct'] for sample in samples])
     assert got['places/direct_worst_decile'] == 1
-    metric = METRICS.build(dict(type='LikenessMetric'))
+    metric = METRICS.build(dict(type='hii_mm.LikenessMetric'))
     metric.process(None, [dict(plain=photo, found=photo), dict(plain=photo, found=plan.apply(photo))])
     assert metric.evaluate(2)['likeness/psnr_worst_decile'] == 100

@@ -29,7 +29,7 @@ def add_command(commands):
     parser.add_argument('--out', required=True, metavar='DIR', help='for the report; runs go on where they stopped')
     parser.add_argument('--attacks', type=_words, default=DEFAULT, metavar='A,B', help=f'({",".join(DEFAULT)})')
     parser.add_argument('--public', metavar='PHOTOS', help='plain photos, not of the data set, to learn from')
-    parser.add_argument('--images', type=_count, metavar='N', help='attack the first N images only')
+    parser.add_argument('--images', type=_count, default=50, metavar='N', help='attack the first N images (50)')
     parser.add_argument('--repeats', type=_count, default=3, metavar='N', help='permutations an image, to try (3)')
     parser.add_argument('--size', type=_size, default=224, metavar='S', help='to try: middle square, S x S; 0 keeps it')
     parser.add_argument('--budget', type=_minutes, metavar='MINUTES', help='stop after this long; the rest is listed')
@@ -168,6 +168,8 @@ def _load(args):
     files = cases.picture_files(args.source)
     steps = _steps(args, files)
     pictures, left = cases.load_pictures(files, 0 if args.encrypted else args.size, args.images)
+    if len(pictures) + len(left) < len(files):
+        left.append(f'{len(files) - len(pictures) - len(left)} more pictures: --images {args.images}')
     if not pictures:
         raise cases.SourceError('none of the pictures can be read: ' + '; '.join(left[:3]))
     if args.encrypted:

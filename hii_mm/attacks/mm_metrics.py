@@ -1,13 +1,9 @@
 """The metrics as mm ``METRICS``: for a test loop whose results carry reconstructions."""
 
-from ..compat import prepare
+from mmengine.evaluator import BaseMetric
 
-prepare()
-
-from mmengine.evaluator import BaseMetric  # noqa: E402
-from mmengine.registry import METRICS  # noqa: E402
-
-from .metrics import Likeness, Places, summary  # noqa: E402
+from ..registry import METRICS, register
+from .metrics import Likeness, Places, summary
 
 
 class _Mean(BaseMetric):
@@ -26,7 +22,7 @@ class _Mean(BaseMetric):
         return found
 
 
-@METRICS.register_module()
+@register(METRICS)
 class PlacesMetric(_Mean):
     """Direct, neighbour, surviving, component and perfect.
 
@@ -42,7 +38,7 @@ class PlacesMetric(_Mean):
         return Places.calculate(sample['places'], sample['permutation'], sample['plain_grid'], sample.get('same'))
 
 
-@METRICS.register_module()
+@register(METRICS)
 class LikenessMetric(_Mean):
     """PSNR and SSIM. Each data sample is a dict with ``plain`` and ``found``, (H, W, C) uint8."""
 
