@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conftest import ROOT
 from hii_mm.attacks import Given, Setting, attack_names, make
 from hii_mm.attacks.base import Attack, register
 from hii_mm.attacks.metrics import Likeness, Places, classes
@@ -232,6 +233,13 @@ def test_names_are_listed_and_cannot_be_taken_twice():
         make('magic')
     with pytest.raises(ValueError, match='of its own'):
         register(type('Other', (Attack,), {'name': 'jigsaw'}))
+
+
+def test_the_docs_have_every_attack_and_each_says_where_it_is_from():
+    text = (ROOT / 'docs' / 'attacks.md').read_text()
+    for name in attack_names():
+        assert f'| `{name}`' in text
+        assert make(name).source and make(name).cost
 
 
 @pytest.mark.parametrize('steps', [[], [ShuffleParams(8), MixupParams(16)], [ShuffleParams(8)] * 2])

@@ -10,8 +10,8 @@ Two measures, both aware of the pixels that a gap removed between the pieces:
   "A fully automated greedy square jigsaw puzzle solver", CVPR 2011.
 
 Real differences have heavy tails, so a measure d counts as d ** -weight; the
-weights make the true neighbour likely and were fitted once, by the command in
-``docs/attacks.md``.
+weights make the true neighbour likely; they were fitted once, by maximum
+likelihood over the photographs in ``photos.py``.
 """
 
 import numpy as np

@@ -80,25 +80,26 @@ def network(setting):
     if height != other:
         raise ValueError(f'learned-edge needs square cores, got {height} x {other}')
 
+    def convolution(before, after, stride):
+        return [nn.Conv2d(before, after, 3, (1, stride), padding=1), nn.GroupNorm(4, after), nn.GELU()]
+
+    class Side(nn.Module):
+        def __init__(self):
+            super().__init__()
+            layers = [*convolution(3, 32, 1), *convolution(32, 48, 2), *convolution(48, 48, 2)]
+            self.look = nn.Sequential(*layers, nn.Flatten())
+            self.embed = nn.Linear(48 * height * columns + 3 * height * width, SIZE)
+
+        def forward(self, x):
+            """(n, 3, h, strip) -> (n, SIZE): from what the convolutions see, and from the pixels themselves."""
+            return self.embed(torch.cat([self.look(x), x.flatten(1)], dim=1))
+
     class Sides(nn.Module):
         def __init__(self):
             super().__init__()
-            self.sides = nn.ModuleList([self._side() for _ in range(2)])
+            self.sides = nn.ModuleList([Side(), Side()])
             self.trust = nn.Parameter(torch.ones(()))
-            self.scale = nn.Parameter(torch.full((), 0.1))
-
-        @staticmethod
-        def _side():
-            return nn.Sequential(
-                nn.Conv2d(3, 32, 3, padding=1),
-                nn.GELU(),
-                nn.Conv2d(32, 48, 3, stride=(1, 2), padding=1),
-                nn.GELU(),
-                nn.Conv2d(48, 48, 3, stride=(1, 2), padding=1),
-                nn.GELU(),
-                nn.Flatten(),
-                nn.Linear(48 * height * columns, SIZE),
-            )
+            self.scale = nn.Parameter(torch.full((), 0.3))
 
         def forward(self, strips, known):
             """(2, n, 3, h, strip), (n, n) -> (n, n): rows are pieces on the left."""
@@ -108,7 +109,7 @@ def network(setting):
     return Sides()
 
 
-def train(photos, setting, steps=1000, seed=0, say=print, shape=(224, 224)):
+def train(photos, setting, steps=500, seed=0, say=print, shape=(224, 224)):
     """Train on crops of public photos; ``(model, about, losses)``.
 
     Args:
