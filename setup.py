@@ -72,6 +72,7 @@ setup(
             'mmdet==3.3.0',
             'mmpretrain==1.2.0',
         ],
+        'attacks': ['matplotlib>=3.8', 'scikit-image>=0.22', 'scipy>=1.11'],
         'dev': [
             'build',
             'hypothesis',

@@ -4,6 +4,8 @@ import argparse
 import sys
 
 from . import __version__, doctor, preview
+from .attacks import command as attack
+from .attacks import train_command as attack_train
 from .handover import command as handover
 
 
@@ -14,7 +16,7 @@ def build_parser():
     )
     parser.add_argument('--version', action='version', version=f'hii-mm {__version__}')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    for module in (doctor, preview):
+    for module in (doctor, preview, attack, attack_train):
         module.add_command(commands)
     handover.add_commands(commands)
     return parser
@@ -23,6 +25,7 @@ def build_parser():
 def main(argv=None):
     """Run a command; returns its exit code: 0 fine, 1 failed, 2 wrong usage."""
     args = build_parser().parse_args(argv)
+    args.words = sys.argv[1:] if argv is None else list(argv)
     return args.run(args)
 
 

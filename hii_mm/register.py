@@ -11,3 +11,4 @@ from . import compat
 compat.prepare()
 
 from . import hooks, models, transforms  # noqa: E402, F401
+from .attacks import mm_metrics  # noqa: E402, F401

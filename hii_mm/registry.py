@@ -14,11 +14,13 @@ from . import compat
 compat.prepare()
 
 from mmengine.registry import HOOKS as ROOT_HOOKS  # noqa: E402
+from mmengine.registry import METRICS as ROOT_METRICS  # noqa: E402
 from mmengine.registry import MODELS as ROOT_MODELS  # noqa: E402
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS  # noqa: E402
 from mmengine.registry import Registry  # noqa: E402
 
 HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='hii_mm', locations=['hii_mm.hooks'])
+METRICS = Registry('metric', parent=ROOT_METRICS, scope='hii_mm', locations=['hii_mm.attacks.mm_metrics'])
 MODELS = Registry('model', parent=ROOT_MODELS, scope='hii_mm', locations=['hii_mm.models'])
 TRANSFORMS = Registry('transform', parent=ROOT_TRANSFORMS, scope='hii_mm', locations=['hii_mm.transforms'])
 BATCH_AUGMENTS = None
@@ -41,7 +43,7 @@ def register(registry):
 
 def registered_names():
     """``{registry of ours: [names]}`` of everything registered."""
-    ours = [HOOKS, MODELS, TRANSFORMS] + ([BATCH_AUGMENTS] if BATCH_AUGMENTS else [])
+    ours = [HOOKS, METRICS, MODELS, TRANSFORMS] + ([BATCH_AUGMENTS] if BATCH_AUGMENTS else [])
     for registry in ours:
         registry.import_from_location()
     return {registry: sorted(registry.module_dict) for registry in ours}

@@ -1,0 +1,278 @@
+"""``hii-mm attack``: attack images and write what was recovered."""
+
+import argparse
+import contextlib
+import math
+import platform
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+
+from .. import preview
+
+DEFAULT = ('identity', 'jigsaw', 'mixup-inverse', 'linkage', 'known-plaintext')
+
+
+def add_command(commands):
+    """Add ``attack`` to the sub-commands."""
+    parser = commands.add_parser(
+        'attack',
+        help='attack encrypted images and report what was recovered',
+        description='Attack images and write DIR/report.html, report.json and PNG plots. '
+        'SOURCE is what hii-mm encrypt wrote (with --against and --key the figures are true ones), or plain '
+        'photos with --strategy or --config to try a setting. Exit codes: 0 done (what the budget cut is listed), '
+        '1 nothing could be attacked, 2 wrong usage, 130 interrupted: the report holds what ran.',
+    )
+    parser.add_argument('source', nargs='+', metavar='SOURCE', help='a folder that hii-mm encrypt wrote, or pictures')
+    parser.add_argument('--out', required=True, metavar='DIR', help='for the report; runs go on where they stopped')
+    parser.add_argument('--attacks', type=_words, default=DEFAULT, metavar='A,B', help=f'({",".join(DEFAULT)})')
+    parser.add_argument('--public', metavar='PHOTOS', help='plain photos, not of the data set, to learn from')
+    parser.add_argument('--images', type=_count, default=50, metavar='N', help='attack the first N images (50)')
+    parser.add_argument('--repeats', type=_count, default=3, metavar='N', help='permutations an image, to try (3)')
+    parser.add_argument('--size', type=_size, default=224, metavar='S', help='to try: middle square, S x S; 0 keeps it')
+    parser.add_argument('--budget', type=_minutes, metavar='MINUTES', help='stop after this long; the rest is listed')
+    parser.add_argument('--seed', type=int, default=0, metavar='S', help='of the permutations that are tried (0)')
+    parser.add_argument('--sweep', metavar='WORDS', help='curves, as in gap=0:4,drop=0:0.75,orient,mixup')
+    parser.add_argument('--checkpoint', action='append', default=[], metavar='ATTACK=FILE', help='of a trained attack')
+    truth = parser.add_argument_group('the truth of what hii-mm encrypt wrote')
+    truth.add_argument('--against', metavar='SRC', help='the plain images it was made from')
+    truth.add_argument('--key', metavar='KEYFILE', help='the key file, to know where the pieces are')
+    setting = parser.add_argument_group('a setting to try, or of pictures that are encrypted')
+    setting.add_argument('--encrypted', action='store_true', help='the pictures are encrypted already, so')
+    setting.add_argument('--config', metavar='FILE', help='take the setting from the pipeline of an mm config')
+    preview.add_parameters(setting)
+    setting.add_argument('--remainder', default='crop', choices=['error', 'pad', 'crop'], help='(crop)')
+    parser.set_defaults(run=run, strategy=None)
+
+
+def _words(text):
+    return tuple(filter(None, (word.strip() for word in text.split(','))))
+
+
+def _number(text, kind, least, what):
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not math.isfinite(value) or value < least:
+        raise argparse.ArgumentTypeError(f'must be {what}, got {text!r}')
+    return value
+
+
+def _count(text):
+    return _number(text, int, 1, 'a whole number of at least 1')
+
+
+def _size(text):
+    return _number(text, int, 0, 'a whole number of at least 0')
+
+
+def _minutes(text):
+    return _number(text, float, 0, 'a number of minutes of at least 0')
+
+
+class Progress:
+    """One line on stderr that is written over, or a line each ten seconds where stderr is no terminal."""
+
+    def __init__(self):
+        self.last, self.live = 0.0, sys.stderr.isatty()
+
+    def __call__(self, line):
+        """Show a line, if it is time to."""
+        now = time.monotonic()
+        if now - self.last < (0.1 if self.live else 10):
+            return
+        self.last = now
+        print(
+            f'\r\x1b[K{line[:100]}' if self.live else line, end='' if self.live else '\n', file=sys.stderr, flush=True
+        )
+
+    def close(self):
+        """Leave the line."""
+        if self.live:
+            print(file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt():
+    """SIGTERM ends a run as Ctrl-C does, with a report of what ran."""
+
+    def handler(number, frame):
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, handler)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run(args):
+    """Attack and write the report; see the exit codes above."""
+    try:
+        from . import cases, make
+        from .sweep import parse
+    except ImportError as error:
+        print(f"hii-mm attack: {error}. Run: pip install 'hii-mm[attacks]'", file=sys.stderr)
+        return 2
+    try:
+        for name in args.attacks:
+            make(name, **_options(args).get(name, {}))
+        if not args.attacks:
+            raise ValueError('--attacks names none')
+        settings, public, skipped, mode = _load(args)
+        sweep = parse(args.sweep, settings[0][0]) if args.sweep and settings[0][0] else {}
+        if args.sweep and not sweep:
+            raise ValueError('--sweep needs plain photos and --strategy')
+    except (cases.SourceError, ImportError, OSError, TypeError, ValueError) as error:
+        print(f'hii-mm attack: {error}', file=sys.stderr)
+        return 2
+    with _terminate_as_interrupt():
+        return _attack(args, settings, public, skipped, mode, sweep)
+
+
+def _options(args):
+    """``{attack: {'checkpoint': file}}``."""
+    found = {}
+    for word in args.checkpoint:
+        name, _, file = word.partition('=')
+        if not file:
+            raise ValueError(f'--checkpoint takes ATTACK=FILE, got {word!r}')
+        found[name] = {'checkpoint': file}
+    return found
+
+
+def _load(args):
+    """([(steps or None, pictures or cases)], public photos, what was left out, mode in words)."""
+    from . import cases, handed
+
+    public, skipped = [], []
+    if args.public:
+        found, skipped = cases.load_pictures(cases.picture_files([args.public]), args.size or 224)
+        public = list(found.values())
+    dataset = handed.dataset_folder(args.source)
+    if dataset is not None:
+        if args.strategy or args.config or args.encrypted:
+            raise cases.SourceError(f'{dataset} has a manifest that says how it was encrypted: leave out the setting')
+        found, left = handed.load(dataset, args.against, args.key, args.images)
+        mode = 'an encrypted data set, ' + ('with the truth' if args.against else 'as a trainer has it, without truth')
+        return [(None, found)], public, skipped + left, mode
+    if args.against or args.key:
+        raise cases.SourceError('--against and --key go with a folder that hii-mm encrypt wrote')
+    files = cases.picture_files(args.source)
+    steps = _steps(args, files)
+    pictures, left = cases.load_pictures(files, 0 if args.encrypted else args.size, args.images)
+    if len(pictures) + len(left) < len(files):
+        left.append(f'{len(files) - len(pictures) - len(left)} more pictures: --images {args.images}')
+    if not pictures:
+        raise cases.SourceError('none of the pictures can be read: ' + '; '.join(left[:3]))
+    if args.encrypted:
+        found, refused = cases.encrypted_pictures(pictures, steps)
+        return [(None, found)], public, skipped + left + refused, 'encrypted pictures, without truth'
+    return [(steps, pictures)], public, skipped + left, f'plain photos, encrypted to try a setting, seed {args.seed}'
+
+
+def _steps(args, files):
+    from . import cases
+
+    if args.config:
+        return cases.config_steps(args.config)
+    if args.strategy is None:
+        raise cases.SourceError(
+            f'{files[0]} is a plain picture, or encrypted with unknown parameters. Say which: --strategy shuffle, '
+            'mixup or both (and --patch-size, --gap, ...) to try a setting on plain photos; with --encrypted too '
+            'if the pictures are encrypted that way already; or name a folder that hii-mm encrypt wrote'
+        )
+    return tuple(preview.steps(args))
+
+
+def _attack(args, settings, public, skipped, mode, sweep):
+    from . import cases
+    from .runner import Runner
+
+    progress = Progress()
+    budget = None if args.budget is None else args.budget * 60
+    runner = Runner(args.out, public, budget, args.seed, progress, _options(args))
+    ran = {}
+    try:
+        for steps, given in settings:
+            for name, found in _settings(steps, given, sweep):
+                if steps is not None:
+                    found, refused = cases.try_setting(given, found, 1 if sweep else args.repeats, args.seed)
+                    skipped += [line for line in refused if line not in skipped]
+                ran.setdefault(name, []).append(found[0].setting.name() if found else None)
+                runner.run(found, args.attacks)
+    except KeyboardInterrupt:
+        runner.interrupted = True
+    progress.close()
+    return _write(args, runner, skipped, mode, sweep, ran)
+
+
+def _settings(steps, given, sweep):
+    """(parameter of a sweep or None, steps or cases) of everything to run."""
+    if steps is None:
+        return [(None, given)]
+    return [(name, there) for name, values in sweep.items() for _, there in values] or [(None, steps)]
+
+
+def _write(args, runner, skipped, mode, sweep, ran):
+    """Write report and plots, print the verdicts; the exit code."""
+    from . import plots, report
+    from .page import page
+
+    if not runner.rows and not runner.not_run:
+        print('hii-mm attack: no image could be attacked: ' + '; '.join(skipped[:3]), file=sys.stderr)
+        return 1
+    out = Path(args.out)
+    about = {
+        'created': time.strftime('%Y-%m-%d %H:%M'),
+        'command': 'hii-mm ' + shlex.join(getattr(args, 'words', ['attack', *args.source])),
+        'machine': f'{platform.machine()}, Python {platform.python_version()}',
+        'mode': mode,
+        'seed': args.seed,
+        'budget_minutes': args.budget,
+        'interrupted': runner.interrupted,
+        'skipped_files': skipped,
+    }
+    rows = list({row['key']: row for row in runner.rows}.values())  # a sweep may pass one setting twice
+    built = report.build(rows, runner.not_run, about)
+    built['sweep'] = _curves(built, sweep, ran)
+    drawn = [('What was recovered', plots.bars(built, out / 'recovered.png'))]
+    for curve in built['sweep']:
+        points = [(point['value'], point['metrics']) for point in curve['points']]
+        title = f'{curve["attack"]} against {curve["parameter"]}'
+        drawn.append(
+            (title, plots.curves(points, curve['parameter'], out / f'{curve["attack"]}-{curve["parameter"]}.png'))
+        )
+    report.write_json(out / 'report.json', built)
+    report.write_text(out / 'report.html', page(built, out, [plot for plot in drawn if plot[1]]))
+    for setting in built['settings']:
+        print(setting['name'])
+        for attack in setting['attacks']:
+            print(f'  {attack["verdict"]}')
+    for line in skipped[:10]:
+        print(f'hii-mm attack: left out {line}', file=sys.stderr)
+    print(out / 'report.html')
+    if runner.interrupted:
+        return 130
+    return 0 if runner.rows or any(row['reason'] == 'out of budget' for row in runner.not_run) else 1
+
+
+def _curves(built, sweep, ran):
+    """``[{'parameter', 'attack', 'points': [{'value', 'setting', 'metrics': {metric: mean}}]}]``."""
+    by_name, found = {setting['name']: setting for setting in built['settings']}, []
+    for name, values in sweep.items():
+        lines = {}
+        for (value, _), setting in zip(values, ran.get(name, [])):
+            for attack in by_name.get(setting, {}).get('attacks', []):
+                if attack['status'] != 'not run':
+                    means = {metric: found['mean'] for metric, found in attack['metrics'].items()}
+                    lines.setdefault(attack['name'], []).append({'value': value, 'setting': setting, 'metrics': means})
+        found += [{'parameter': name, 'attack': attack, 'points': points} for attack, points in lines.items()]
+    return found

@@ -1,0 +1,87 @@
+"""Independent recognisers: do they find on a reconstruction what they find on the plain image? All work offline."""
+
+import functools
+import io
+import shutil
+import subprocess
+
+import numpy as np
+from PIL import Image
+
+from .pieces import as_uint8
+
+FACES, TEXT = 'faces', 'words'
+
+
+def available():
+    """``{judge: None, or why it is not here}``."""
+    return {
+        FACES: None,
+        TEXT: None if shutil.which('tesseract') else 'tesseract is not installed (Debian: tesseract-ocr)',
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def _cascade():
+    from skimage import data, feature
+
+    return feature.Cascade(data.lbp_frontal_face_cascade_filename())
+
+
+def faces(image):
+    """Boxes (x, y, w, h) of frontal faces, by scikit-image's local-binary-pattern cascade."""
+    image = as_uint8(image)
+    least = min(image.shape[:2])
+    if least < 32:
+        return []
+    found = _cascade().detect_multi_scale(
+        image, scale_factor=1.2, step_ratio=1, min_size=(24, 24), max_size=(least, least), min_neighbor_number=3
+    )
+    return [(box['c'], box['r'], box['width'], box['height']) for box in found]
+
+
+def words(image):
+    """Words of three or more letters and digits that tesseract is 80 % sure of, in lower case."""
+    with_room = Image.fromarray(as_uint8(image))
+    with_room = with_room.resize((with_room.width * 3, with_room.height * 3), Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    with_room.save(file, 'PNG')
+    command = ['tesseract', 'stdin', 'stdout', '--psm', '6', 'tsv']
+    said = subprocess.run(command, input=file.getvalue(), capture_output=True, timeout=60, check=True).stdout
+    lines = [line.split('\t') for line in said.decode(errors='ignore').lower().splitlines()[1:]]
+    found = (''.join(filter(str.isalnum, line[11])) for line in lines if len(line) == 12 and float(line[10]) >= 80)
+    return [word for word in found if len(word) >= 3]
+
+
+def find(plain):
+    """``{judge: what it finds on the plain image}``, judges that find nothing left out."""
+    found = {FACES: faces(plain)}
+    if available()[TEXT] is None:
+        found[TEXT] = words(plain)
+    return {judge: things for judge, things in found.items() if things}
+
+
+def judge(expected, recovered):
+    """``{judge: share of what was found on the plain image that is found again}``.
+
+    Args:
+        expected: from :func:`find`.
+        recovered: (H, W, 3), of the plain size. A face counts where its box
+            overlaps the old one by a third (intersection over union).
+    """
+    found = {}
+    if FACES in expected:
+        now = faces(recovered)
+        found[FACES] = float(np.mean([any(_overlap(a, b) >= 1 / 3 for b in now) for a in expected[FACES]]))
+    if TEXT in expected:
+        now = set(words(recovered))
+        found[TEXT] = float(np.mean([word in now for word in expected[TEXT]]))
+    return found
+
+
+def _overlap(a, b):
+    """Intersection over union of (x, y, w, h)."""
+    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    common = max(0, w) * max(0, h)
+    return common / (a[2] * a[3] + b[2] * b[3] - common)
