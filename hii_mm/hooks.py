@@ -6,6 +6,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop
 
 from .encryption import MixupParams, ShuffleParams
+from .handover.trainer import copies, misfits
 from .registry import HOOKS, register
 from .transforms.order import encrypting_transforms, late_transforms, pipelines, transform_name
 
@@ -15,7 +16,8 @@ class CheckEncryption(Hook):
     """Before a run, compare how images are encrypted with the model that reads them.
 
     Refuses a geometric transform behind the encryption, and a model whose
-    patches are not the encrypted image's. Warns of a position embedding
+    patches are not the encrypted image's, whether the pipeline encrypts or
+    the data set is a copy that ``hii-mm encrypt`` wrote. Warns of a position embedding
     behind a shuffle, and of a PEYOLOS whose pipelines mix nothing. Before a
     test, refuses a checkpoint of other shapes, such as another number of
     classes: mmengine would leave those weights random. ``tools/train.py`` and ``tools/test.py`` add this hook;
@@ -48,11 +50,19 @@ class CheckEncryption(Hook):
         encrypted = [(place, steps) for place, entries in found if (steps := encrypting_transforms(entries))]
         for place, steps in encrypted:
             problems += _patch_problems(place, steps[-1], model)
+        made = list(copies({name: cfg for name, cfg in runner.cfg.to_dict().items() if name.endswith('_dataloader')}))
+        for place, cfg, head in made:
+            kernel, grid = getattr(_projection(model), 'kernel_size', None), _reads_mixed(model)
+            names = [transform_name(step) for step in encrypting_transforms(cfg['pipeline'])]
+            problems += misfits(place, head, kernel, grid, names)
         if problems:
             raise ValueError('the images and the model do not fit:\n- ' + '\n- '.join(dict.fromkeys(problems)))
         if any(transform_name(step) == 'PatchShuffle' for _, steps in encrypted for step in steps):
             _warn_of_positions(model)
-        _warn_of_plain_images(model, [step for _, steps in encrypted for step in steps])
+        if any(head['parameters']['strategy'] != 'mixup' for _, _, head in made):
+            _warn_of_positions(model)
+        if not made:
+            _warn_of_plain_images(model, [step for _, steps in encrypted for step in steps])
 
 
 def _patch_problems(place, cfg, model):
@@ -80,11 +90,16 @@ def _projection(model):
     return next((getattr(embed, name) for name in names if hasattr(embed, name)), None)
 
 
-def _warn_of_plain_images(model, steps):
+def _reads_mixed(model):
+    """The grid of the mixed images that a model reads, or None."""
     embed = getattr(getattr(model, 'backbone', None), 'patch_embed', None)
-    if getattr(embed, 'mix_inside', True) or any(transform_name(step) == 'PatchMixup' for step in steps):
+    return None if getattr(embed, 'mix_inside', True) else embed.grid
+
+
+def _warn_of_plain_images(model, steps):
+    g = _reads_mixed(model)
+    if g is None or any(transform_name(step) == 'PatchMixup' for step in steps):
         return
-    g = embed.grid
     print_log(
         f'{type(model).__name__} reads mixed images, and no pipeline has a PatchMixup: pictures of plain size would '
         f'be taken for mixed ones of {g} times the size. Right if the files are mixed already; else put PatchMixup '

@@ -1,6 +1,6 @@
 # PEViT (arXiv 2306.03679) on Fashion-MNIST whose 4-pixel patches are shuffled.
 # python tools/train.py configs/pevit/pevit-mini-p4_1xb128-rs-20e_fashion-mnist.py
-_base_ = '../_base_/mini_fashion-mnist.py'
+_base_ = ['../_base_/mini_fashion-mnist.py', '../_base_/datasets/fashion_mnist.py']
 
 model = dict(backbone=dict(type='PEViT'))
 

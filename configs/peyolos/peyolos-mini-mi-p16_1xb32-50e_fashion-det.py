@@ -1,6 +1,6 @@
 # PEYOLOS (arXiv 2306.03679) on FashionDet whose 16-pixel patches are mixed from 2 x 2 sub-patches.
 # python tools/train.py configs/peyolos/peyolos-mini-mi-p16_1xb32-50e_fashion-det.py
-_base_ = '../_base_/mini_fashion-det.py'
+_base_ = ['../_base_/mini_fashion-det.py', '../_base_/datasets/fashion_det.py']
 
 mix = dict(type='PatchMixup', patch_size=16, grid=2)
 model = dict(

@@ -117,6 +117,21 @@ def digits(folder):
         write(folder / name, head + values.tobytes())
 
 
+def pictures(folder, out, train):
+    """Write the idx files' pictures as PNG: train/<class>/<number>.png and val/<class>/<number>.png."""
+    import numpy as np
+    from PIL import Image
+
+    for split, part, count in (('train', 'train', train), ('val', 't10k', None)):
+        images = np.frombuffer((folder / f'{part}-images-idx3-ubyte').read_bytes()[16:], np.uint8).reshape(-1, 28, 28)
+        labels = (folder / f'{part}-labels-idx1-ubyte').read_bytes()[8:]
+        for number, (image, label) in enumerate(zip(images[:count], labels)):
+            path = out / split / str(label) / f'{number:05}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+        print(f'{out / split}: {len(images[:count])} pictures')
+
+
 def prepare(root):
     """Make ``root``/fashion-mnist complete.
 
@@ -151,6 +166,8 @@ def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--root', type=Path, default=Path('data'), help='folder of data sets (default: data)')
+    parser.add_argument('--png', type=Path, metavar='FOLDER', help='write the pictures as FOLDER/{train,val}/<class>/ too')
+    parser.add_argument('--train', type=int, default=15000, metavar='N', help='--png: the first N to train on (15000)')
     args = parser.parse_args()
     try:
         source = prepare(args.root)
@@ -158,6 +175,11 @@ def main():
         sys.exit(f'fashion-mnist: {error}. Remove the file to get it anew.')
     if source:
         print(f'fashion-mnist: 4 files, sums right, from {source}')
+    if args.png and not source:
+        sys.exit('fashion-mnist: not to be had here, so there are no pictures to write')
+    if args.png:
+        pictures(args.root / 'fashion-mnist', args.png, args.train)
+    if source:
         return
     digits(args.root / 'digits')
     print(f"fashion-mnist: not to be had here; using scikit-learn's 1,797 digits in {args.root / 'digits'} instead")
