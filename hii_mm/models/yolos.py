@@ -178,6 +178,9 @@ class YOLOS(BaseDetector):
     def predict(self, batch_inputs, batch_data_samples, rescale=True):
         """The data samples with ``pred_instances``: bboxes (n, 4) xyxy in pixels, scores, labels."""
         tokens = self.extract_feat(batch_inputs, batch_data_samples)
+        rescale = rescale and all(
+            'scale_factor' in sample for sample in batch_data_samples
+        )  # no Resize: nothing to undo
         results = self.bbox_head.predict(tokens[None], batch_data_samples, rescale=rescale)
         return self.add_pred_to_datasample(batch_data_samples, results)
 

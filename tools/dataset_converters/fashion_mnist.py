@@ -166,7 +166,9 @@ def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--root', type=Path, default=Path('data'), help='folder of data sets (default: data)')
-    parser.add_argument('--png', type=Path, metavar='FOLDER', help='write the pictures as FOLDER/{train,val}/<class>/ too')
+    parser.add_argument(
+        '--png', type=Path, metavar='FOLDER', help='write the pictures as FOLDER/{train,val}/<class>/ too'
+    )
     parser.add_argument('--train', type=int, default=15000, metavar='N', help='--png: the first N to train on (15000)')
     args = parser.parse_args()
     try:

@@ -1,5 +1,6 @@
-# A COCO data set that hii-mm encrypt wrote: <root>/{train,val} with their annotations and manifest.json. Before a run its
-# parameters are compared with the model. In place of another file of datasets/. Boxes are those of the encrypted images.
+# A COCO data set that hii-mm encrypt wrote: <root>/{train,val}, each with its annotations and manifest.json, whose
+# parameters are compared with the model before a run. In place of another file of datasets/. Boxes are those of the
+# encrypted images.
 data_root = 'data/encrypted/fashion-det/'
 classes = (
     'T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot',

@@ -1,5 +1,5 @@
-# A classification data set that hii-mm encrypt wrote from image folders: <root>/{train,val}/<class>/<name>.png, each with
-# its manifest.json. Before a run its parameters are compared with the model. In place of another file of datasets/.
+# Image folders that hii-mm encrypt wrote: <root>/{train,val}/<class>/<name>.png, each with its manifest.json, whose
+# parameters are compared with the model before a run. In place of another file of datasets/.
 data_root = 'data/encrypted/fashion-mnist/'
 
 load = dict(type='LoadImageFromFile', color_type='grayscale')  # 'color' for RGB
