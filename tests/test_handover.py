@@ -20,6 +20,7 @@ from conftest import ROOT
 from hii_mm.cli import main
 from hii_mm.encryption import ShuffleParams
 from hii_mm.encryption.keyed import read_key
+from hii_mm.handover.command import UsageError, part_of
 
 
 @pytest.fixture
@@ -323,3 +324,32 @@ def test_no_torch_and_no_mm(tmp_path, src, key):
         'assert not {"torch", "mmengine", "mmcv", "mmdet", "cv2"} & set(sys.modules)'
     )
     subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True)
+
+
+def test_jpeg_says_what_it_loses_and_is_verified(tmp_path, src, key, capsys):
+    flags = ['--key', key, '--format', 'jpeg', *QUICK]
+    run('encrypt', src, tmp_path / 'dst', *flags)
+    assert 'jpeg rounds every pixel' in capsys.readouterr().err
+    run('verify', tmp_path / 'dst', '--key', key, '--against', src, *QUICK)
+    run('decrypt', tmp_path / 'dst', tmp_path / 'out', '--key', key, *QUICK)
+    plain, back = (np.array(Image.open(folder / 'class0' / '00.png')).astype(int) for folder in (src, tmp_path / 'out'))
+    assert 0 < np.abs(plain - back).mean() < 4
+
+
+@pytest.mark.parametrize(
+    'environ, part',
+    [
+        ({}, (0, 1)),
+        ({'RANK': '2', 'WORLD_SIZE': '4'}, (2, 4)),
+        ({'SLURM_PROCID': '0', 'SLURM_NTASKS': '2'}, (0, 2)),
+        ({'SLURM_ARRAY_TASK_ID': '7', 'SLURM_ARRAY_TASK_MIN': '5', 'SLURM_ARRAY_TASK_COUNT': '3'}, (2, 3)),
+    ],
+)
+def test_part_of_the_work_is_read_from_the_environment(environ, part):
+    assert part_of(environ) == part
+
+
+@pytest.mark.parametrize('environ', [{'RANK': '4', 'WORLD_SIZE': '4'}, {'RANK': 'x', 'WORLD_SIZE': '4'}])
+def test_no_part_of_the_work(environ):
+    with pytest.raises(UsageError, match='RANK=. of WORLD_SIZE=4 is no part; say --shard I/N'):
+        part_of(environ)

@@ -136,3 +136,15 @@ def test_the_copy_loads_in_mmdet(tmp_path, key):
     )  # fmt: skip
     assert len(dataset) == 3
     assert all(len(dataset[i]['gt_bboxes']) >= 2 for i in range(3))
+
+
+def test_parts_of_a_coco_copy_are_one_run(tmp_path, key):
+    write_set(tmp_path / 'src', 'rle', count=7)
+    words = [str(tmp_path / 'src' / 'img'), '--ann', str(tmp_path / 'src' / 'a.json'), '--key', key, *QUICK]
+    assert main(['encrypt', words[0], str(tmp_path / 'whole'), *words[1:]]) == 0
+    for part in (3, 1, 2):
+        assert main(['encrypt', words[0], str(tmp_path / 'parts'), *words[1:], '--shard', f'{part}/3']) == 0
+    assert main(['manifest', 'merge', str(tmp_path / 'parts'), '--key', key]) == 0
+    whole, parts = ({p.relative_to(f): p.read_bytes() for p in f.rglob('*') if p.is_file()} for f in
+                    (tmp_path / 'whole', tmp_path / 'parts'))  # fmt: skip
+    assert whole == parts
