@@ -119,7 +119,7 @@ def run(args):
         from . import cases, make
         from .sweep import parse
     except ImportError as error:
-        print(f"hii-mm attack: {error}. Run: pip install 'hii-mm[attacks]'", file=sys.stderr)
+        print(f"hii-mm attack: {error}. Run: pip install '.[attacks]'  (in a checkout of hii_mm)", file=sys.stderr)
         return 2
     try:
         for name in args.attacks:
@@ -130,7 +130,10 @@ def run(args):
         sweep = parse(args.sweep, settings[0][0]) if args.sweep and settings[0][0] else {}
         if args.sweep and not sweep:
             raise ValueError('--sweep needs plain photos and --strategy')
-    except (cases.SourceError, ImportError, OSError, TypeError, ValueError) as error:
+    except ImportError as error:
+        print(f"hii-mm attack: {error}. Run: pip install '.[attacks]'  (in a checkout of hii_mm)", file=sys.stderr)
+        return 2
+    except (cases.SourceError, OSError, TypeError, ValueError) as error:
         print(f'hii-mm attack: {error}', file=sys.stderr)
         return 2
     with _terminate_as_interrupt():
