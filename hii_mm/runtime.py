@@ -37,8 +37,8 @@ def load_config(args):
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
-    check_annotations(cfg, ['test'] if hasattr(args, 'checkpoint') else ['train', 'val'])
     join_group(cfg, args.launcher)
+    check_annotations(cfg, ['test'] if hasattr(args, 'checkpoint') else ['train', 'val'])
     hooks = cfg.get('custom_hooks') or []
     cfg.custom_hooks = [*hooks, dict(type='hii_mm.CheckEncryption')]
     return cfg

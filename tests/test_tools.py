@@ -69,5 +69,6 @@ def test_missing_files_are_named(call, run, tmp_path, digits_root):
     truth = dict(images=[image], annotations=[box], categories=[dict(id=1, name='Trouser')])
     (tmp_path / 'a.json').write_text(json.dumps(truth))
     changes = [f'{part}_dataloader.dataset.ann_file={tmp_path}/a.json' for part in ('train', 'val', 'test')]
+    changes += [f'{part}_evaluator.ann_file={tmp_path}/a.json' for part in ('val', 'test')]
     done = run('tools/train.py', config, '--work-dir', tmp_path / 'w', '--cfg-options', *changes, code=1)
     assert 'train/absent.png' in done.stderr[-500:]

@@ -363,7 +363,7 @@ def test_patch_losses_are_added_in_training_and_know_of_padding(kind):
     assert all(p.grad is not None for name, p in model.named_parameters() if 'head' in name or 'patch_embed' in name)
     model.patch_loss_weight = 1.0
     assert model(**data, mode='loss')['patch.loss_cls'].item() == pytest.approx(2 * losses['patch.loss_cls'].item())
-    data['inputs'][1, :, 50:] = 7.0  # what stands in the padding changes nothing
+    data['inputs'][1, :, :, 48:] = 7.0  # what stands in patches that are all padding changes nothing
     again = model(**data, mode='loss')
     assert again['patch.loss_iou'].item() == pytest.approx(2 * losses['patch.loss_iou'].item(), rel=1e-4)
     for sample in data['data_samples']:
