@@ -59,6 +59,7 @@ setup(
         'onedl': [
             'torch>=2.4',
             'torchvision',
+            'timm>=1.0.31',
             'onedl-mmengine>=0.10.12,<0.11',
             'onedl-mmcv>=2.3.6,<2.4',
             'onedl-mmdetection>=3.5.1,<3.6',
@@ -67,6 +68,7 @@ setup(
         'openmmlab': [
             'torch>=2.4',
             'torchvision',
+            'timm>=1.0.31',
             'mmengine==0.10.7',
             'mmcv-lite==2.1.0',
             'mmdet==3.3.0',

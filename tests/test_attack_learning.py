@@ -65,19 +65,20 @@ def test_a_few_steps_then_save_and_load(photos, tmp_path, name, train, setting, 
 
 
 def test_position_vit_learns_places_that_give_themselves_away():
-    ramp = np.add.outer(np.arange(64) * 2, np.zeros(64))[..., None]
-    ramp = np.concatenate([ramp, ramp.swapaxes(0, 1), 0 * ramp], axis=2).astype(np.uint8)
+    colours = np.random.default_rng(2).integers(0, 256, (4, 4, 3), np.uint8)  # borders that tell nothing
+    mosaic = colours.repeat(16, axis=0).repeat(16, axis=1)
     setting = Setting([ShuffleParams(16)], (64, 64))
     torch.manual_seed(0)
     model = position.network(setting, (4, 4))
-    tokens = torch.from_numpy(learning.tokens(ramp, setting.shuffle))[None]
+    tokens = torch.from_numpy(learning.tokens(mosaic, setting.shuffle))[None]
     learning.fit(
         model, lambda step: torch.nn.functional.cross_entropy(model(tokens)[0], torch.arange(16)), 150, quiet, 3e-3
     )
     attack = make('position-vit', checkpoint='in memory')
     attack.model = model.eval()
-    encrypted, _ = setting.encrypt(ramp, np.random.default_rng(5))
-    np.testing.assert_array_equal(attack.recover(encrypted, setting).image, ramp)
+    encrypted, _ = setting.encrypt(mosaic, np.random.default_rng(5))
+    np.testing.assert_array_equal(attack.recover(encrypted, setting).image, mosaic)
+    assert (make('jigsaw').recover(encrypted, setting).image != mosaic).any()
 
 
 def test_unet_inverse_can_learn_a_picture_by_heart(photos):
@@ -145,6 +146,8 @@ def test_the_training_command_and_the_checkpoint_in_a_report(photos, tmp_path, c
     assert main(['attack', str(root), *words]) == 0
     said = capsys.readouterr().out
     assert 'learned-edge: ' in said
+    assert ' points of right neighbours.' in said.split('learned-edge: ')[1]
+    assert said.count('Against jigsaw') == 1
     assert 'position-vit was not run: no checkpoint: train one with hii-mm attack-train position-vit' in said
 
 

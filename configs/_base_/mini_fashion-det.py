@@ -22,7 +22,9 @@ model = dict(
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
+    # Muon for matrices, AdamW with a quarter of its learning rate for the rest: learns from scratch in fewer
+    # steps than AdamW alone.
+    optimizer=dict(type='timm.optim.Muon', lr=4e-3, weight_decay=0.05, nesterov=True, fallback_lr_scale=0.25),
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [

@@ -164,12 +164,13 @@ class Attack:
     """Base of all attacks. One instance attacks one setting.
 
     Subclasses set ``name``, ``source`` (where the idea is from), ``cost`` (in words),
-    ``needs`` (fields of :class:`Given` that must not be empty), ``supposing``, and write
-    :meth:`refuses` and :meth:`_recover`; learned ones :meth:`prepare`.
+    ``needs`` (fields of :class:`Given` that must not be empty), ``supposing``, ``beside``, and
+    write :meth:`refuses` and :meth:`_recover`; learned ones :meth:`prepare`.
     """
 
     name, source, cost, needs = '', '', '', ()
     supposing = ''  # what a verdict says is supposed, as in 'one permutation for all images'
+    beside = ''  # the attack that this one wants to beat; the verdict says by how much it does, or does not
 
     def refuses(self, setting):
         """Why this attack has nothing to do at a setting, or None."""

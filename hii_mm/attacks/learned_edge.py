@@ -27,6 +27,7 @@ class LearnedEdge(Jigsaw):
     name = 'learned-edge'
     source = 'after TEN, Rika et al., arXiv 2203.06488; InfoNCE'
     cost = 'training minutes on a CPU core, then as jigsaw'
+    beside = 'jigsaw'
 
     def __init__(self, checkpoint=None, effort=60):
         super().__init__(effort)

@@ -1,59 +1,71 @@
-"""A transformer that tells where each piece of a shuffled image was."""
+"""A transformer that tells where each piece of a shuffled image was, for the jigsaw's assembler."""
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from . import learning
-from .base import Attack, Recovery, register
-from .jigsaw import as_plain
+from .base import register
+from .edges import posteriors
+from .jigsaw import Jigsaw
 from .linkage import plain_cores
 from .mixing import mix
-from .pieces import as_rgb, cut, lay_out
+from .pieces import as_rgb
 
 WIDTH, DEPTH, HEADS = 128, 4, 4
 
 
 @register
-class PositionViT(Attack):
-    """A ViT without position embedding classifies each piece's place; the Hungarian method gives each place one.
+class PositionViT(Jigsaw):
+    """A ViT without position embedding classifies each piece's place.
 
-    Trained by ``hii-mm attack-train position-vit``. With a few photos it
-    learns little more than that the sky is above; the paper's figures need
-    ImageNet.
+    The chance that one piece's place is beside another's is added to the
+    jigsaw's own measures, and the same assembler lays the pieces. Trained by
+    ``hii-mm attack-train position-vit``. With a few photos it learns little
+    more than that the sky is above; the paper's figures need ImageNet.
 
     Args:
         checkpoint: the file that the training wrote.
+        effort: as :class:`Jigsaw`.
     """
 
     name = 'position-vit'
     source = 'after MP3, Zhai et al., arXiv 2207.07611'
-    cost = 'training hours on a CPU core, then milliseconds an image'
+    cost = 'training hours on a CPU core, then as jigsaw'
+    beside = 'jigsaw'
 
-    def __init__(self, checkpoint=None):
-        self.checkpoint, self.model = checkpoint, None
+    def __init__(self, checkpoint=None, effort=60):
+        super().__init__(effort)
+        self.checkpoint, self.model, self.grid = checkpoint, None, None
 
     def refuses(self, setting):
         """It needs a shuffle of upright pieces, and a checkpoint."""
-        if setting.shuffle is None:
-            return 'nothing was shuffled at this setting'
-        if setting.shuffle.orient:
+        if setting.shuffle and setting.shuffle.orient:
             return 'pieces that are turned are not learned'
-        return None if self.checkpoint else 'no checkpoint: train one with hii-mm attack-train position-vit'
+        if self.checkpoint is None:
+            return 'no checkpoint: train one with hii-mm attack-train position-vit'
+        return super().refuses(setting)
 
     def _recover(self, image, setting, given):
-        torch, rs = learning.torch(), setting.shuffle
-        grid = setting.plain_grid(image.shape)
+        self.grid = setting.plain_grid(image.shape)
         if self.model is None:
-            self.model = learning.load(self.checkpoint, self.name, about(setting, grid), network(setting, grid))
+            wanted = about(setting, self.grid)
+            self.model = learning.load(self.checkpoint, self.name, wanted, network(setting, self.grid))
+        return super()._recover(image, setting, given)
+
+    def scores(self, pieces, setting, codes):
+        """Posteriors of the jigsaw and of the places together."""
+        torch, n = learning.torch(), len(pieces)
+        tokens = torch.from_numpy(np.ascontiguousarray(pieces.reshape(n, -1), np.float32) / 127.5 - 1)
         with torch.no_grad():
-            logits = self.model(torch.from_numpy(learning.tokens(image, rs))[None])[0]
-            chance = logits.log_softmax(1).numpy()
-        pieces, spots = linear_sum_assignment(-chance)
-        places = np.full(grid, -1)
-        places.ravel()[spots] = pieces
-        whole = lay_out(cut(as_rgb(image), setting.places(image.shape)), places, None, rs.gap)
-        sure = float(np.exp(chance[pieces, spots]).mean())
-        return Recovery(as_plain(whole, setting), places, np.zeros(grid, int), sure)
+            chance = self.model(tokens[None])[0].softmax(1).numpy().reshape(n, *self.grid)
+        ends = (chance[:, :, :-1], chance[:, :, 1:]), (chance[:, :-1], chance[:, 1:])
+        known, itself = super().scores(pieces, setting, codes), (np.arange(n), np.arange(n))
+        return tuple(posteriors(score / 2 + _beside(*pair), itself) for score, pair in zip(known, ends))
+
+
+def _beside(first, second):
+    """float32 (n, n): log of the chance that a piece has a place of ``first`` and another the one beside it."""
+    first, second = (part.reshape(len(part), -1) for part in (first, second))
+    return np.log(first @ second.T + 1e-3 / len(first))
 
 
 def about(setting, grid):

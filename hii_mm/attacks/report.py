@@ -47,6 +47,9 @@ def _setting(name, rows, not_run):
     here = [row for row in rows if row['setting'] == name]
     attacks = list(dict.fromkeys(row['attack'] for row in [*here, *not_run] if row['setting'] == name))
     found = [_attack(attack, [row for row in here if row['attack'] == attack], name, not_run) for attack in attacks]
+    by_name = {entry['name']: entry for entry in found}
+    for entry in found:
+        entry['verdict'] += _against(entry, by_name.get(make(entry['name']).beside))
     return {'name': name, 'floors': _floors(here), 'attacks': found}
 
 
@@ -80,6 +83,16 @@ def _attack(name, rows, setting, not_run):
     }
     entry['verdict'] = verdict(name, entry)
     return entry
+
+
+def _against(entry, other):
+    """By how much an attack beats the one that it builds on, where both ran on the same images."""
+    if other is None or entry['runs'] != other['runs'] or not entry['runs'] or not entry['main']:
+        return ''
+    gain = entry['metrics'][entry['main']]['mean'] - other['metrics'][entry['main']]['mean']
+    if entry['main'] == 'psnr':
+        return f' Against {other["name"]}: {gain:+.2f} dB.'
+    return f' Against {other["name"]}: {100 * gain:+.1f} points of right neighbours.'
 
 
 def main_metric(attack, metrics):

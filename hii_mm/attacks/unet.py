@@ -24,6 +24,7 @@ class UNetInverse(Attack):
     name = 'unet-inverse'
     source = 'U-Net, Ronneberger et al., 2015, with a data-consistency step'
     cost = 'training minutes to an hour on a CPU core, then under a second an image'
+    beside = 'mixup-inverse'
 
     def __init__(self, checkpoint=None):
         self.checkpoint, self.model = checkpoint, None

@@ -8,6 +8,7 @@ classes = (
 
 load = dict(type='LoadImageFromFile')
 annotate = dict(type='LoadAnnotations', with_bbox=True)
+flip = dict(type='RandomFlip', prob=0.5)  # a mirrored copy is a copy of the mirrored image, for shuffle and mixup
 distort = dict(type='PhotoMetricDistortion')
 pack = dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape'))
 
@@ -22,7 +23,7 @@ train_dataloader = dict(
         data_root=data_root + 'train/',
         ann_file='annotations/train.json',
         data_prefix=dict(img=''),
-        pipeline=[load, annotate, distort, pack],
+        pipeline=[load, annotate, flip, distort, pack],
     ),
 )
 val_dataloader = dict(
