@@ -84,6 +84,7 @@ setup(
             'safetensors',
             'scikit-image',
             'scikit-learn',
+            'tensorboard',
             'webdataset',
         ],
         'bench': ['albumentationsx', 'kornia'],

@@ -93,7 +93,7 @@ def test_what_is_missing_is_named(key, src, monkeypatch, tmp_path):
 
 
 def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_root):
-    """Logs, dumped config, checkpoints and TensorBoard-like files of a real run, searched for every form of the key."""
+    """Logs, dumped config, checkpoints and TensorBoard's files of a real run, searched for every form of the key."""
     cfg = Config.fromfile(ROOT / CONFIG)
     src = tmp_path / 'pictures'
     images = np.frombuffer((digits_root / 'train-images-idx3-ubyte').read_bytes()[16:], np.uint8).reshape(-1, 28, 28)
@@ -106,6 +106,8 @@ def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_
     cfg.train_dataloader = dict(cfg.train_dataloader, batch_size=16, dataset=dataset)
     cfg.val_dataloader = cfg.test_dataloader = dict(cfg.val_dataloader, dataset=dataset)
     cfg.train_cfg.max_epochs = 1
+    backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
+    cfg.visualizer = dict(type='UniversalVisualizer', vis_backends=backends)
     cfg.dump(tmp_path / 'config.py')
     command = [
         sys.executable,
@@ -119,6 +121,7 @@ def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_
     done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert list((tmp_path / 'work').glob('*.pth'))
+    assert list((tmp_path / 'work').rglob('events.out.tfevents*'))
     secret, master = key.read_bytes(), read_key(key)
     permutation = master.plan(PatchShuffle(4).params, '0/0', (28, 28)).permutation
     forms = [secret, secret.hex().encode(), str(list(secret))[1:-1].encode(), permutation.tobytes()]
