@@ -40,6 +40,7 @@ def run(args):
         stack, packages = compat.find_stack()
     except compat.StackError as error:
         report.line(False, 'stack', str(error))
+        report.line(None, 'owner', 'hii-mm keygen, encrypt, verify, decrypt and preview need none of this')
     else:
         report.line(True, 'stack', f'{stack}: ' + ', '.join(f'{name} {version}' for name, version in packages.items()))
         if _torch(report):

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from .encryption import MixupParams, ShuffleParams
+from .handover.names import copy_around
 
 MARGIN, CAPTION = 12, 28
 
@@ -69,6 +70,8 @@ def read(path):
     """
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith('I'):  # 16 bits, which PIL would clip, not scale
+            return (np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8)
         return np.asarray(upright.convert('L' if upright.mode in ('1', 'L') else 'RGB'))
 
 
@@ -104,6 +107,10 @@ def run(args):
         params = steps(args)
     except (TypeError, ValueError) as error:
         print(f'hii-mm preview: {error}', file=sys.stderr)
+        return 2
+    around = copy_around(args.out)
+    if around:
+        print(f'hii-mm preview: --out {args.out!r} lies in the copy {around!r}, which is handed over', file=sys.stderr)
         return 2
     out, failed, names = Path(args.out), 0, set()
     for path in map(Path, args.images):

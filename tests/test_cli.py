@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from hii_mm.cli import main
+from hii_mm.preview import read
 
 
 @pytest.fixture
@@ -45,6 +46,12 @@ def test_exif_orientation_is_applied(tmp_path, photo):
     main(['preview', str(tmp_path / 'a.png'), '--out', str(tmp_path)])
     page = np.asarray(Image.open(tmp_path / 'a_preview.png'))
     np.testing.assert_array_equal(page[28:124, 12:76], np.rot90(photo[:64, :96], -1))
+
+
+def test_16_bits_are_scaled_not_clipped(tmp_path):
+    grey = (np.arange(32 * 32).reshape(32, 32) * 64).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / 'deep.png')
+    np.testing.assert_array_equal(read(tmp_path / 'deep.png'), (grey // 257).astype(np.uint8))
 
 
 def test_a_bad_picture_is_named_and_the_others_are_done(picture, tmp_path, capsys):

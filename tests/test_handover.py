@@ -130,7 +130,8 @@ def start(*words, env=None):
 def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(tmp_path, key, form):
     for i in range(60):
         picture(tmp_path / 'src' / f'{i:02}.png', (160, 160, 3), seed=i)
-    words = [tmp_path / 'src', '--key', key, '--format', form, '--shard-size', 7, '--orient', '--quiet', '--workers', 2]
+    words = [tmp_path / 'src', '--key', key, '--format', form, '--orient', '--quiet', '--workers', 2]
+    words += ['--shard-size', 7] if form == 'shards' else []
     begun = time.monotonic()
     run('encrypt', words[0], tmp_path / 'whole', *words[1:])
     assert start('encrypt', words[0], tmp_path / 'timed', *words[1:]).wait() == 0
@@ -208,7 +209,7 @@ TAMPER = {
         'manifest.json: ',
     ),
     'cut the manifest': (lambda dst: os.truncate(dst / 'manifest.json', 900), 'manifest.json: '),
-    'no manifest': (lambda dst: (dst / 'manifest.json').unlink(), 'cannot be read'),
+    'no manifest': (lambda dst: (dst / 'manifest.json').unlink(), 'holds no manifest.json'),
     'a link': (lambda dst: (dst / 'l').symlink_to('/etc'), 'l: not in the manifest'),
 }
 
@@ -274,7 +275,9 @@ def test_keys(tmp_path, key, src, capsys):
     'words, message',
     [
         (['--gap', 8], 'gap 8 leaves nothing'),
-        (['--size', '60x60'], 'size 60x60 (w x h) is no multiple of the patch, 16x16'),
+        (['--size', '60x60'], 'size 60x60 (w x h) is no multiple of the patch, 16x16; 64x64 is the nearest'),
+        (['--grid', 4], 'grid 4 belongs to mixing; strategy shuffle mixes nothing'),
+        (['--shard-size', 5], 'shard size 5 belongs to format shards, and this is png'),
         (['--strategy', 'mixup', '--gap', 2], 'strategy mixup shuffles nothing'),
         (['--format', 'jpeg', '--patch-size', 12], 'and these are 12 x 12 (h x w): blocks across two patches'),
         (['--workers', 0], '--workers must be from 1 on, got 0'),
@@ -285,6 +288,67 @@ def test_wrong_arguments_leave_nothing(tmp_path, src, key, words, message, capsy
     run('encrypt', src, tmp_path / 'dst', '--key', key, *words, '--quiet', code=2)
     assert message in capsys.readouterr().err
     assert not (tmp_path / 'dst').exists()
+
+
+def test_nothing_plain_gets_into_a_copy(copy, src, key, tmp_path, capsys):
+    before = tree(copy)
+    plain = str(next(src.rglob('*.png')))
+    for words in (
+        ['keygen', copy / 'new.key'],
+        ['preview', plain, '--out', copy / 'deep' / 'p'],
+        ['attack', copy, '--against', src, '--key', key, '--out', copy / 'r'],
+        ['encrypt', copy, tmp_path / 'twice', '--key', key, *QUICK],
+    ):
+        run(*words, code=2)
+    said = capsys.readouterr().err
+    assert said.count(f'lies in the copy {str(copy)!r}, which is handed over') == 2
+    assert 'new.key' in said and 'would lie in the copy' in said
+    assert f'SRC {str(copy)!r} is a copy that hii-mm encrypt wrote' in said
+    assert tree(copy) == before
+    assert not (tmp_path / 'twice').exists()
+    shutil.copy(key, src / 'key')
+    run('encrypt', src, tmp_path / 'other', '--key', src / 'key', *QUICK, code=2)
+    assert 'lies in SRC' in capsys.readouterr().err
+
+
+def test_a_finished_copy_with_rejects_says_so_again(tmp_path, src, key, capsys):
+    (src / 'class0' / 'bad.png').write_bytes(b'no picture')
+    words = ['encrypt', src, tmp_path / 'dst', '--key', key, *QUICK]
+    run(*words, code=3)
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith('rejected: ')]
+    run(*words, '--resume', code=3)
+    again = capsys.readouterr()
+    assert told and [line for line in again.err.splitlines() if line.startswith('rejected: ')] == told
+    assert '24 images encrypted, 1 files rejected' in again.out
+    run(*words, '--resume', '--gap', 1, code=2)
+    assert 'holds a finished copy: DST was begun with parameters.gap = 0, and now it is 1' in capsys.readouterr().err
+
+
+def test_decrypt_checks_every_sum(copy, src, key, tmp_path, capsys):
+    shutil.copy(copy / 'class0' / '00.png', copy / 'class0' / '02.png')
+    run('decrypt', copy, tmp_path / 'out', '--key', key, *QUICK, code=1)
+    assert 'class0/02.png: its SHA-256 is not the one in the manifest' in capsys.readouterr().err
+    assert not (tmp_path / 'out' / 'class0' / '02.png').exists()
+    assert len(tree(tmp_path / 'out')) == 23
+
+
+def test_the_key_may_be_named_by_the_environment(copy, src, key, monkeypatch, capsys):
+    monkeypatch.setenv('HII_MM_KEY_FILE', str(key))
+    run('verify', copy, '--against', src, *QUICK)
+    assert 'as the key signed them; encrypting SRC again gives the same' in capsys.readouterr().out
+
+
+def test_where_there_is_no_copy(tmp_path, src, key, capsys):
+    (tmp_path / 'part' / '.hii-mm').mkdir(parents=True)
+    for folder, message in (
+        ('none', 'no folder'),
+        ('part', 'is unfinished: hii-mm encrypt --resume'),
+        ('src', 'is no copy'),
+    ):
+        run('verify', tmp_path / folder, *QUICK, code=1)
+        assert message in capsys.readouterr().out
+        run('decrypt', tmp_path / folder, tmp_path / 'out', '--key', key, *QUICK, code=1)
+        assert message in capsys.readouterr().err
 
 
 def test_webdataset_reads_the_shards(tmp_path, src, key):

@@ -11,11 +11,19 @@ from ..preview import read
 from .base import Setting
 from .photos import square
 
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
+SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.gif', '.tif', '.tiff', '.webp')
 
 
 class SourceError(ValueError):
-    """Nothing that can be attacked, or parameters that are not known."""
+    """Nothing that can be attacked, or parameters that are not known. ``code`` is the exit code."""
+
+    code = 2
+
+
+class NothingError(SourceError):
+    """Sources are there, and none of them can be attacked."""
+
+    code = 1
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import math
+import os
 import platform
 import shlex
 import signal
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 from .. import preview
+from ..handover.command import KEY_VARIABLE
+from ..handover.names import copy_around
 
 DEFAULT = ('identity', 'jigsaw', 'mixup-inverse', 'linkage', 'known-plaintext')
 
@@ -38,7 +41,11 @@ def add_command(commands):
     parser.add_argument('--checkpoint', action='append', default=[], metavar='ATTACK=FILE', help='of a trained attack')
     truth = parser.add_argument_group('the truth of what hii-mm encrypt wrote')
     truth.add_argument('--against', metavar='SRC', help='the plain images it was made from')
-    truth.add_argument('--key', metavar='KEYFILE', help='the key file, to know where the pieces are')
+    truth.add_argument(
+        '--key',
+        metavar='KEYFILE',
+        help=f'the key file, to know where the pieces are (default: what ${KEY_VARIABLE} names)',
+    )
     setting = parser.add_argument_group('a setting to try, or of pictures that are encrypted')
     setting.add_argument('--encrypted', action='store_true', help='the pictures are encrypted already, so')
     setting.add_argument('--config', metavar='FILE', help='take the setting from the pipeline of an mm config')
@@ -119,25 +126,34 @@ def run(args):
         from . import cases, make
         from .sweep import parse
     except ImportError as error:
-        print(f"hii-mm attack: {error}. Run: pip install '.[attacks]'  (in a checkout of hii_mm)", file=sys.stderr)
-        return 2
+        return _missing(error)
     try:
         for name in args.attacks:
             make(name, **_options(args).get(name, {}))
         if not args.attacks:
             raise ValueError('--attacks names none')
+        around = copy_around(args.out)
+        if around:
+            raise ValueError(
+                f'--out {args.out!r} lies in the copy {around!r}, which is handed over; reports show pictures'
+            )
         settings, public, skipped, mode = _load(args)
         sweep = parse(args.sweep, settings[0][0]) if args.sweep and settings[0][0] else {}
         if args.sweep and not sweep:
             raise ValueError('--sweep needs plain photos and --strategy')
     except ImportError as error:
-        print(f"hii-mm attack: {error}. Run: pip install '.[attacks]'  (in a checkout of hii_mm)", file=sys.stderr)
-        return 2
+        return _missing(error)
     except (cases.SourceError, OSError, TypeError, ValueError) as error:
         print(f'hii-mm attack: {error}', file=sys.stderr)
-        return 2
+        return getattr(error, 'code', 2)
     with _terminate_as_interrupt():
         return _attack(args, settings, public, skipped, mode, sweep)
+
+
+def _missing(error):
+    advice = '' if 'Run: ' in str(error) else ". Run: pip install '.[attacks]'  (in a checkout of hii_mm)"
+    print(f'hii-mm attack: {error}{advice}', file=sys.stderr)
+    return 2
 
 
 def _options(args):
@@ -163,7 +179,8 @@ def _load(args):
     if dataset is not None:
         if args.strategy or args.config or args.encrypted:
             raise cases.SourceError(f'{dataset} has a manifest that says how it was encrypted: leave out the setting')
-        found, left = handed.load(dataset, args.against, args.key, args.images)
+        key = args.key or (os.environ.get(KEY_VARIABLE) if args.against else None)
+        found, left = handed.load(dataset, args.against, key, args.images)
         mode = 'an encrypted data set, ' + ('with the truth' if args.against else 'as a trainer has it, without truth')
         return [(None, found)], public, skipped + left, mode
     if args.against or args.key:
@@ -174,7 +191,7 @@ def _load(args):
     if len(pictures) + len(left) < len(files):
         left.append(f'{len(files) - len(pictures) - len(left)} more pictures: --images {args.images}')
     if not pictures:
-        raise cases.SourceError('none of the pictures can be read: ' + '; '.join(left[:3]))
+        raise cases.NothingError('none of the pictures can be read: ' + '; '.join(left[:3]))
     if args.encrypted:
         found, refused = cases.encrypted_pictures(pictures, steps)
         return [(None, found)], public, skipped + left + refused, 'encrypted pictures, without truth'

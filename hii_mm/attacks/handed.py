@@ -4,7 +4,7 @@ import os.path as osp
 from pathlib import Path
 
 from .base import Setting
-from .cases import Case, SourceError
+from .cases import Case, NothingError, SourceError
 
 
 def dataset_folder(sources):
@@ -50,7 +50,7 @@ def load(folder, against=None, key=None, count=None):
     except (ManifestError, KeyError, TypeError) as error:
         raise SourceError(f'{folder}: {error}') from None
     if not cases:
-        raise SourceError(f'{folder} has no picture that can be attacked: {"; ".join(left[:3])}')
+        raise NothingError(f'{folder} has no picture that can be attacked: {"; ".join(left[:3])}')
     return cases, left
 
 

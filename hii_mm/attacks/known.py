@@ -25,7 +25,7 @@ class KnownPlaintext(Attack):
     source = 'Kuhn, "The Hungarian method for the assignment problem", 1955'
     cost = 'tens of milliseconds a pair'
     needs = ('pairs',)
-    supposing = 'one permutation for all images, and one plain image that is known'
+    supposing = 'one permutation for all images, which hii-mm encrypt does not make, and one plain image that is known'
 
     def refuses(self, setting):
         """There is no permutation to recover without a shuffle."""

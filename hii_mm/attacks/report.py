@@ -180,7 +180,7 @@ def _judges(metrics):
         if judge in metrics and metrics[judge]['count']:
             mean = metrics[judge]['mean']
             found += f' Of the {judge} that a recogniser finds on the plain images, it finds {mean:.0%} again.'
-    return found
+    return found + (' A person recognises more than these programs: look at the pictures.' if found else '')
 
 
 def _grouped(not_run):

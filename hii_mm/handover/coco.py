@@ -59,6 +59,8 @@ def read(argument):
     try:
         with open(path, encoding='utf-8') as file:
             data = json.load(file)
+        if not isinstance(data, dict):
+            raise ValueError(f'it holds a {type(data).__name__}, not an object')
         images, annotations, categories = (data.get(k, []) for k in ('images', 'annotations', 'categories'))
         if not all(isinstance(row, dict) for part in (images, annotations, categories) for row in part) or not images:
             raise ValueError("it has no list 'images'")

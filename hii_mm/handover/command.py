@@ -10,6 +10,7 @@ from .encrypt import Request, cpu_count, encrypt
 from .finish import finish
 from .journal import Refused
 from .manifest import ManifestError
+from .names import copy_around, shown
 from .settings import FITS, Settings, parse_size
 from .verify import verify
 
@@ -43,9 +44,8 @@ def _add_insecure(parser):
     parser.add_argument('--insecure-key-permissions', action='store_true', help='take a key file that others can read')
 
 
-def _add_key(parser, required=True):
-    more = f' (default: what ${KEY_VARIABLE} names)' if required else ''
-    parser.add_argument('--key', metavar='KEYFILE', help=f'the key file{more}')
+def _add_key(parser):
+    parser.add_argument('--key', metavar='KEYFILE', help=f'the key file (default: what ${KEY_VARIABLE} names)')
     _add_insecure(parser)
 
 
@@ -91,7 +91,7 @@ def _add_readers(commands):
         'again and compare. Exit codes: 0 sound, 1 damaged or changed, 2 wrong usage.',
     )
     parser.add_argument('dst', metavar='DST')
-    _add_key(parser, required=False)
+    _add_key(parser)
     parser.add_argument('--against', metavar='SRC', help='what it was made from; needs --key')
     _add_workers(parser)
     parser.set_defaults(run=_guarded(run_verify))
@@ -164,7 +164,7 @@ def _guarded(run):
         try:
             return run(args)
         except KeyboardInterrupt:
-            print('\nhii-mm: stopped' + ('; go on with --resume' if run is run_encrypt else ''), file=sys.stderr)
+            print('\nhii-mm: stopped' + STOPPED.get(run, ''), file=sys.stderr)
             return 130
         except Refused as error:
             code, text = error.code, error
@@ -207,6 +207,11 @@ def _progress(args, what):
 
 def keygen(args):
     """Write a new key."""
+    around = copy_around(args.keyfile)
+    if around:
+        raise UsageError(
+            f'{args.keyfile!r} would lie in the copy {around!r}, which is handed over; give another folder'
+        )
     key = write_new_key(args.keyfile)
     print(f'{args.keyfile}: new key {key.fingerprint}. Keep it: without it nothing can be undone or proven.')
     return 0
@@ -227,6 +232,9 @@ def run_encrypt(args):
         settings = Settings(**{name: getattr(args, name) for name in names})
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
+    for what, folder in (('SRC', args.src), ('DST', args.dst)):
+        if _within(path, folder):
+            raise UsageError(f'the key {path!r} lies in {what} {folder!r}; keep it elsewhere')
     rank, world = args.shard or part_of(os.environ)
     outcome = encrypt(
         Request(
@@ -237,28 +245,36 @@ def run_encrypt(args):
     if settings.format == 'jpeg':
         print('hii-mm encrypt: jpeg rounds every pixel: the copy cannot be decrypted bit for bit', file=sys.stderr)
     for name, why in outcome.rejects:
-        print(f'rejected: {ascii(name)[1:-1]}: {why}', file=sys.stderr)
+        print(f'rejected: {shown(name)}: {why}', file=sys.stderr)
     for what, count in sorted(outcome.dropped.items()):
         if count:
             print(f'left out: {what}: {count}')
     part = f'part {rank + 1} of {world}, ' if world > 1 else ''
     print(f'{args.dst}: {part}{outcome.images} images encrypted, {len(outcome.rejects)} files rejected')
+    if not outcome.images:
+        print('hii-mm encrypt: no image was encrypted; the reasons stand above', file=sys.stderr)
     if not outcome.closed:
         print(f'when all {world} parts are done: hii-mm manifest merge {args.dst} --key KEYFILE')
     return REJECTED if outcome.rejects else 0
 
 
+def _within(path, folder):
+    folder = os.path.realpath(folder)
+    return os.path.commonpath([folder, os.path.realpath(path)]) == folder
+
+
 def run_verify(args):
     """Check, and name each failure."""
-    if args.against and not args.key:
-        raise UsageError('--against needs --key: the source is encrypted again')
-    key = _key(args)[0] if args.key else None
+    named = args.key or os.environ.get(KEY_VARIABLE)
+    if args.against and not named:
+        raise UsageError(f'--against needs --key (or ${KEY_VARIABLE}): the source is encrypted again')
+    key = _key(args)[0] if named else None
     if args.against and not os.path.isdir(args.against):
         raise UsageError(f'--against {args.against!r} is no folder')
     found = 0
     for name, wrong in verify(args.dst, key, args.against, _workers(args), _progress(args, 'verify')):
         found += 1
-        print(f'{ascii(name)[1:-1]}: {wrong}')
+        print(f'{shown(name)}: {wrong}')
     if found:
         print(f'{args.dst}: {found} problems')
         return 1
@@ -280,7 +296,7 @@ def run_decrypt(args):
         else:
             done, lost = done + 1, lost + share
     for name, problem in wrong:
-        print(f'{ascii(name)[1:-1]}: {problem}', file=sys.stderr)
+        print(f'{shown(name)}: {problem}', file=sys.stderr)
     print(f'{args.out}: {done} images decrypted, {len(wrong)} not')
     if lost:
         print(f'{lost / done:.1%} of the pixels were thrown away by gap, drop or crop; they are black')
@@ -292,3 +308,6 @@ def run_merge(args):
     counts = finish(os.path.realpath(args.dst), _key(args)[0])
     print(f'{args.dst}: closed; {counts["images"]} images, {counts["rejected"]} files rejected')
     return REJECTED if counts['rejected'] else 0
+
+
+STOPPED = {run_encrypt: '; go on with --resume', run_decrypt: '; OUT holds a part: remove it before you start again'}

@@ -1,5 +1,6 @@
 """``hii-mm decrypt``: the pixels of a shuffled copy, back in their places."""
 
+import hashlib
 import os
 import os.path as osp
 
@@ -28,7 +29,10 @@ class Undo:
         try:
             if not safe_name(image_id):
                 raise Reject(f'its image id {image_id!r} is no path')
-            image = decode_as(row_bytes(self.dst, row, data), row['mode'])
+            data = row_bytes(self.dst, row, data)
+            if hashlib.sha256(data).hexdigest() != row['sha256']:
+                raise Reject('its SHA-256 is not the one in the manifest')
+            image = decode_as(data, row['mode'])
             (plan,) = self.settings.plans(self.key, image_id, row['plain_hw'])
             plain = encode(plan.invert(image, fill=FILL), '.png')
             path = osp.join(self.out, image_id + '.png')

@@ -1,5 +1,6 @@
 """``hii-mm encrypt``: a folder or COCO data set becomes an encrypted copy."""
 
+import json
 import os
 import os.path as osp
 import platform
@@ -13,7 +14,7 @@ from ..encryption.keyed import PLAN_VERSION
 from . import coco, names, shards
 from .files import fsync_folder, sha256_file
 from .finish import finish
-from .journal import Refused, opened
+from .journal import Refused, opened, same_run
 from .picture_job import Job
 from .pool import ordered
 
@@ -74,6 +75,8 @@ def encrypt(request):
     src, dst = osp.realpath(request.src), osp.realpath(request.dst)
     if not osp.isdir(src):
         raise Refused(f'SRC {request.src!r} is no folder')
+    if osp.isfile(osp.join(src, names.MANIFEST)) and names.copy_around(src) == src:
+        raise Refused(f'SRC {request.src!r} is a copy that hii-mm encrypt wrote; encrypt what it was made from')
     if osp.commonpath([src, dst]) in (src, dst):
         raise Refused(f'SRC {request.src!r} and DST {request.dst!r} must not lie in each other')
     annotations = _annotations(request.annotations)
@@ -163,10 +166,17 @@ def _finished_before(request, dst, run):
     from .manifest import Manifest
 
     head = Manifest(dst).head
-    same = all(head.get(name) == run[name] for name in ('tool', 'parameters', 'key_fingerprint'))
-    if not request.resume or not same:
-        raise Refused(f'{request.dst!r} holds a finished copy' + ('' if same else ' that was made in another way'))
-    return Outcome(images=head['counts']['images'], closed=True)
+    try:
+        same_run(*({name: of.get(name) for name in ('tool', 'parameters', 'key_fingerprint')} for of in (head, run)))
+    except Refused as error:
+        raise Refused(f'{request.dst!r} holds a finished copy: {error}') from None
+    if not request.resume:
+        raise Refused(f'{request.dst!r} holds a finished copy; give a new folder')
+    rejects, path = [], osp.join(dst, names.REJECTS)
+    if head['counts']['rejected'] and osp.isfile(path):
+        with open(path, encoding='utf-8') as file:
+            rejects = [(row['name'], row['reason']) for row in map(json.loads, file)]
+    return Outcome(images=head['counts']['images'], rejects=rejects, closed=True)
 
 
 def _unlinked(dst):

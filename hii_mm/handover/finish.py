@@ -57,7 +57,7 @@ def _check(dst, paths, key):
     world = int(paths[0][: -len('.jsonl')].rpartition('-')[2])
     runs = [journal.read_run(path) for path in paths]
     for path, run in zip(paths, runs):
-        journal._same_run(runs[0], run)
+        journal.same_run(runs[0], run)
         if not path.endswith(f'-of-{world:05d}.jsonl'):
             raise journal.Refused(f'{dst!r} holds parts of two runs: {osp.basename(paths[0])}, {osp.basename(path)}')
     there = {int(osp.basename(path).split('-')[1]) for path in paths if _is_finished(path)}

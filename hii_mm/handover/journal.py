@@ -50,11 +50,11 @@ class Journal:
         for path in others:
             if not path.endswith(f'-of-{self.world:05d}.jsonl'):
                 raise Refused(f'{self.dst!r} is being written in other parts: {osp.basename(path)} is there')
-            _same_run(read_run(path), run)
+            same_run(read_run(path), run)
         if osp.exists(self.path):
             if not resume:
                 raise Refused(f'{self.dst!r} holds an unfinished run; go on with it: --resume')
-            _same_run(read_run(self.path), run)
+            same_run(read_run(self.path), run)
             self._recover()
         else:
             if not others and set(os.listdir(self.dst)) - {WORK}:
@@ -170,14 +170,15 @@ def read_run(path):
         raise Refused(f'{path!r} is no journal of a run: {error}', code=1) from None
 
 
-def _same_run(old, new):
+def same_run(old, new):
     """Raise, naming every value that differs.
 
     Raises:
         Refused: they differ.
     """
     flat_old, flat_new = _flat(old), _flat(new)
-    for name in sorted(flat_old.keys() | flat_new.keys()):
+    derived = 'parameters.encrypted_patch_size'  # named last: it follows from the others
+    for name in sorted(flat_old.keys() | flat_new.keys(), key=lambda name: (name == derived, name)):
         if flat_old.get(name) != flat_new.get(name):
             raise Refused(
                 f'DST was begun with {name} = {flat_old.get(name)!r}, and now it is {flat_new.get(name)!r}; '

@@ -8,8 +8,9 @@ stands above them.
 import hashlib
 import hmac
 import json
+import os.path as osp
 
-from .names import MANIFEST
+from .names import MANIFEST, WORK
 
 SCHEMA, VERSION = 'hii-mm manifest', 1
 _ROWS, _END = '"images": [\n', ']'
@@ -71,7 +72,18 @@ class Manifest:
         try:
             return open(self.path, 'rb')
         except OSError as error:
-            raise ManifestError(f'{self.path!r} cannot be read: {error.strerror}') from None
+            raise ManifestError(self._absent(error)) from None
+
+    def _absent(self, error):
+        """Why there is no manifest, and what to do."""
+        folder = osp.dirname(self.path)
+        if not osp.isdir(folder):
+            return f'no folder {folder!r}'
+        if osp.isdir(osp.join(folder, WORK)):
+            return f'{folder!r} is unfinished: hii-mm encrypt --resume goes on, hii-mm manifest merge closes parts'
+        if isinstance(error, FileNotFoundError):
+            return f'{folder!r} holds no {MANIFEST}: it is no copy that hii-mm encrypt wrote, or it was removed'
+        return f'{self.path!r} cannot be read: {error.strerror}'
 
     def _head(self, file):
         """Read up to the rows; gives the head."""

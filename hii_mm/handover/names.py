@@ -3,6 +3,7 @@
 import json
 import os
 import os.path as osp
+import sys
 import unicodedata
 from typing import NamedTuple
 
@@ -14,6 +15,38 @@ RESERVED = frozenset({WORK, MANIFEST, REJECTS, 'annotations'})
 NO_PICTURE = frozenset(
     {'', '.txt', '.json', '.csv', '.xml', '.md', '.html', '.pdf', '.zip', '.db', '.ini', '.yaml', '.yml'}
 )
+
+
+def copy_around(path):
+    """The encrypted copy, finished or not, that a path lies in; None where it lies in none.
+
+    Args:
+        path (str): a file or folder, there or not.
+    """
+    folder = osp.realpath(path)
+    while True:
+        if osp.isdir(osp.join(folder, WORK)) or _is_manifest(osp.join(folder, MANIFEST)):
+            return folder
+        if folder == osp.dirname(folder):
+            return None
+        folder = osp.dirname(folder)
+
+
+def _is_manifest(path):
+    try:
+        with open(path, 'rb') as file:
+            return b'"hii-mm manifest"' in file.read(64)
+    except OSError:
+        return False
+
+
+def shown(name):
+    """A file name for a message: as it is, or escaped where it holds what cannot be printed."""
+    try:
+        name.encode(sys.stdout.encoding or 'ascii')
+    except (UnicodeError, LookupError):
+        return ascii(name)[1:-1]
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 class Entry(NamedTuple):

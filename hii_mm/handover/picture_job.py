@@ -22,6 +22,11 @@ def encrypted(data, settings, key, image_id):
     """
     plain = decode(data)
     fit = plan_fit(settings, plain.shape[:2])
+    if settings.fit is None and any(side % p for side, p in zip(fit.fitted_hw, settings.patch_size)):
+        (h, w), (ph, pw) = fit.fitted_hw, settings.patch_size
+        raise Reject(
+            f'{w} x {h} pixels (w x h) are no multiple of the patch, {pw} x {ph}: say --fit crop, resize or pad'
+        )
     for h, w in (fit.scaled_hw, fit.fitted_hw):
         if h * w > MOST_PIXELS:
             raise Reject(f'{w} x {h} pixels after resizing are more than {MOST_PIXELS}')

@@ -63,6 +63,10 @@ class Settings:
         core, (ph, pw) = self.steps[-1].core_size, self.patch_size
         if self.strategy == 'mixup' and (self.gap or self.drop_ratio or self.orient or self.window):
             raise ValueError('gap, drop_ratio, orient and window belong to shuffling; strategy mixup shuffles nothing')
+        if self.strategy == 'shuffle' and self.grid != 2:
+            raise ValueError(f'grid {self.grid} belongs to mixing; strategy shuffle mixes nothing')
+        if self.format != 'shards' and self.shard_size != 1000:
+            raise ValueError(f'shard size {self.shard_size} belongs to format shards, and this is {self.format}')
         if self.format == 'jpeg' and any(side % JPEG_BLOCK for side in core):
             raise ValueError(
                 f'format jpeg needs encrypted patches that are whole blocks of {JPEG_BLOCK} x {JPEG_BLOCK} pixels, '
@@ -70,7 +74,10 @@ class Settings:
             )
         if isinstance(self.size, tuple) and (self.size[1] % ph or self.size[0] % pw):
             w, h = self.size
-            raise ValueError(f'size {w}x{h} (w x h) is no multiple of the patch, {pw}x{ph}')
+            near = max(pw, round(w / pw) * pw), max(ph, round(h / ph) * ph)
+            raise ValueError(
+                f'size {w}x{h} (w x h) is no multiple of the patch, {pw}x{ph}; {near[0]}x{near[1]} is the nearest'
+            )
 
     @cached_property
     def remainder(self):
