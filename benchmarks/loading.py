@@ -4,7 +4,9 @@
 
 The training and test pipelines of configs/peyolos/peyolos-small-mi-p16_8xb1-150e_coco.py
 on scikit-image's and scikit-learn's photographs, saved as JPEGs of 640 x 480 with
-eight boxes each; one thread. PatchShuffle in PatchMixup's place beside them.
+eight boxes each; one thread. The pipeline alone, and through a DataLoader with
+one worker, which hands every pixel to the training process. PatchShuffle in
+PatchMixup's place beside them.
 """
 
 import platform
@@ -15,14 +17,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 from mmengine.config import Config
-from mmengine.dataset import Compose
+from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from PIL import Image
+from torch.utils.data import DataLoader, Dataset
 
 import hii_mm.register  # noqa: F401
 from timing import medians
 
-ROOT = Path(__file__).parent.parent
+ROOT, REPEATS = Path(__file__).parent.parent, 8
 CONFIG = ROOT / 'configs' / 'peyolos' / 'peyolos-small-mi-p16_8xb1-150e_coco.py'
 SHUFFLE = dict(type='PatchShuffle', patch_size=16, remainder='pad')
 
@@ -51,7 +54,7 @@ def main():
     init_default_scope('mmdet')
     cfg = Config.fromfile(CONFIG)
     print(f'{platform.processor() or platform.machine()}, Python {platform.python_version()}')
-    print(f'{"us an image":32}{"us":>9}{"ratio":>8}')
+    print(f'{"us an image":44}{"us":>9}{"ratio":>8}')
     with tempfile.TemporaryDirectory() as folder:
         images = photographs(folder)
         for part in ('train', 'test'):
@@ -60,25 +63,40 @@ def main():
             shuffled = [SHUFFLE if step['type'] == 'PatchMixup' else step for step in mixed]
             if part == 'test':  # boxes are loaded after the encryption, to stay in the original frame
                 shuffled = [step for step in shuffled if step['type'] != 'LoadAnnotations']
-            jobs = {}
-            for name, steps in (('plain', plain), ('PatchMixup', mixed), ('PatchShuffle', shuffled)):
-                jobs[f'{part}, {name}'] = job(Compose(steps), images)
-            times = medians(jobs, rounds=40)
-            for name, seconds in times.items():
-                micros = seconds / len(images) * 1e6
-                print(f'{name:32}{micros:9.0f}{seconds / times[f"{part}, plain"]:8.2f}', flush=True)
+            kinds = {'plain': plain, 'PatchMixup': mixed, 'PatchShuffle': shuffled}
+            sets = {name: Images(Compose(steps), images) for name, steps in kinds.items()}
+            for how, job in (('pipeline alone', alone), ('data loader', loaded)):
+                times = medians({name: job(data) for name, data in sets.items()}, rounds=20)
+                for name, seconds in times.items():
+                    micros = seconds / len(images) / REPEATS * 1e6
+                    what = f'{part}, {how}, {name}'
+                    print(f'{what:44}{micros:9.0f}{seconds / times["plain"]:8.2f}', flush=True)
 
 
-def job(pipeline, images):
-    """A callable that puts all images through a pipeline, with the same draws in every turn and pipeline."""
+class Images(Dataset):
+    """The photographs ``REPEATS`` times through a pipeline, with the same draws in every turn and pipeline."""
 
-    def run():
-        random.seed(0)
-        np.random.seed(0)
-        for image in images:
-            pipeline(dict(image))
+    def __init__(self, pipeline, images):
+        self.pipeline, self.images = pipeline, images
 
-    return run
+    def __len__(self):
+        return len(self.images) * REPEATS
+
+    def __getitem__(self, index):
+        random.seed(index)
+        np.random.seed(index)
+        return self.pipeline(dict(self.images[index % len(self.images)]))
+
+
+def alone(data):
+    """A callable that makes every sample in this process."""
+    return lambda: [None for index in range(len(data)) if data[index] is None]
+
+
+def loaded(data):
+    """A callable that gets every sample from one worker, as training does."""
+    loader = DataLoader(data, num_workers=1, collate_fn=pseudo_collate, persistent_workers=True)
+    return lambda: [None for batch in loader if batch is None]
 
 
 if __name__ == '__main__':

@@ -11,6 +11,8 @@ import numpy as np
 from . import checks
 from .grid import PatchGrid
 
+BAND = 1 << 18  # values that are added at a time: few enough to stay in a cache, and in memory that is there already
+
 
 @dataclass(frozen=True)
 class MixupParams:
@@ -95,18 +97,39 @@ class MixupPlan:
         fitted = np.ascontiguousarray(self.grid.fit(image))
         (rows, cols), g = self.grid.shape, self.parts
         ph, pw = self.grid.patch_size
-        wide = _wide(fitted.dtype, g)
-        lines = fitted.reshape(rows, g, ph // g, -1)  # whole lines are added first
-        total = _sum(lines[:, i].astype(wide) for i in range(g))
-        # then runs of a sub-patch's line, copied out as opaque items: far faster than adding runs so short
-        runs = total.reshape(-1).view((np.void, total.size // (rows * (ph // g) * cols * g) * wide.itemsize))
-        total = _sum(runs.reshape(-1, g)[:, i].copy().view(wide) for i in range(g))
-        if fitted.dtype.kind == 'u':
-            total += g * g // 2
-            total //= g * g
-        else:
-            total /= g * g
-        return total.astype(fitted.dtype, copy=False).reshape(self.encrypted_shape + fitted.shape[2:])
+        lines = fitted.reshape(rows, g, ph // g, -1)
+        out = np.empty((rows, ph // g * lines.shape[3] // g), fitted.dtype)
+        run = lines.shape[3] // (cols * g)  # values in a line of a sub-patch
+        band = max(1, BAND // lines[0, 0].size)
+        for top in range(0, rows, band):
+            _mix(lines[top : top + band], run, out[top : top + band])
+        return out.reshape(self.encrypted_shape + fitted.shape[2:])
+
+
+def _mix(lines, run, out):
+    """Mean of the sub-patches of some rows of patches.
+
+    Args:
+        lines: (r, g, sub-patch height, g * columns * run), the image's lines.
+        run: values in a line of a sub-patch.
+        out: (r, sub-patch height * columns * run), written.
+    """
+    g = lines.shape[1]
+    wide = _wide(lines.dtype, g)
+    total = lines[:, 0].astype(wide)  # whole lines are added first
+    for i in range(1, g):
+        total += lines[:, i]
+    # then runs of a sub-patch's line, copied out as opaque items: far faster than adding runs so short
+    runs = total.reshape(-1).view((np.void, run * wide.itemsize)).reshape(-1, g)
+    total = runs[:, 0].copy().view(wide)
+    for i in range(1, g):
+        total += runs[:, i].copy().view(wide)
+    if lines.dtype.kind == 'u':
+        total += g * g // 2
+        total //= g * g
+    else:
+        total /= g * g
+    out[...] = total.reshape(out.shape)
 
 
 def _wide(dtype, g):
@@ -114,12 +137,3 @@ def _wide(dtype, g):
     if dtype.kind == 'f':
         return np.dtype(dtype)
     return np.min_scalar_type(int(np.iinfo(dtype).max) * g * g + g * g // 2)
-
-
-def _sum(parts):
-    """Sum of equal arrays, in the memory of the first."""
-    parts = iter(parts)
-    total = next(parts)
-    for part in parts:
-        total += part
-    return total
