@@ -1,4 +1,4 @@
-"""``manifest.json``: what was handed over. The schema stands in docs/manifest.md.
+"""``manifest.json``: what was handed over. The schema stands in docs/handover.md.
 
 Written and read line by line, so that a million rows need no memory: a line
 for each value of the head, one for each image, and two for the sums of what
