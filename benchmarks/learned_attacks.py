@@ -1,11 +1,12 @@
 """The attacks that learn, on photographs that they were not trained on.
 
-    python benchmarks/learned_attacks.py [--steps 500]
+    python benchmarks/learned_attacks.py [--steps 500] [--public data/gcompris]
 
-The 14 photographs are halved; each half is attacked by networks trained on
-the other half and three textures, so no figure is of a photograph seen in
-training. The stereo pair stays in one half. ``parrot`` learns the digits of
-scikit-learn, encrypted, and names others.
+With ``--public`` the networks learn from the photographs of that folder.
+Without, the 14 photographs are halved; each half is attacked by networks
+trained on the other half and three textures. Either way no figure is of a
+photograph seen in training. The stereo pair stays in one half. ``parrot``
+learns the digits of scikit-learn, encrypted, and names others.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 
 from hii_mm.attacks import Setting, learned_edge, learning, make, parrot, position, unet
+from hii_mm.attacks.cases import load_pictures, picture_files
 from hii_mm.attacks.metrics import Likeness, Places, Retrieval, classes
 from hii_mm.attacks.photos import SCENES, TEXTURES, sample_photos
 from hii_mm.attacks.pieces import cut
@@ -46,19 +48,30 @@ def likeness(attack, setting, plain):
     return [score['psnr'], score['ssim'], found.seconds]
 
 
-def table(title, settings, base, learned, measure, steps):
+def rounds(folder):
+    """``[(photos to attack, photos to learn from)]``, of which no photo is in both."""
+    victims = sample_photos(224)
+    if folder:
+        return [(list(victims.values()), list(load_pictures(picture_files([folder]))[0].values()))]
+    public, found = sample_photos(448, [*SCENES, *TEXTURES]), []
+    for half in (True, False):
+        held = [photo for name, photo in victims.items() if (name in FIRST) == half]
+        found.append(
+            (held, [photo for name, photo in public.items() if name not in victims or (name in FIRST) != half])
+        )
+    return found
+
+
+def table(title, settings, base, learned, measure, args):
     """Print a line a setting and attack; ``base`` learns nothing."""
-    victims, public = sample_photos(224), sample_photos(448, [*SCENES, *TEXTURES])
     print(f'\n| setting | attack | {title} | s an image |\n|{"---|" * (title.count("|") + 4)}')
     for params in settings:
         setting, rows = Setting(params, (224, 224)), {name: [] for name in (base, *learned)}
-        for half in (True, False):
-            held = [photo for name, photo in victims.items() if (name in FIRST) == half]
-            seen = [photo for name, photo in public.items() if name not in victims or (name in FIRST) != half]
+        for held, seen in rounds(args.public):
             with tempfile.TemporaryDirectory() as folder:
                 options = {}
                 for name in learned:
-                    model, about, _ = LEARN[name](seen, setting, steps, say=lambda line: None)
+                    model, about, _ = LEARN[name](seen, setting, args.steps, say=lambda line: None)
                     options[name] = {'checkpoint': f'{folder}/{name}.pth'}
                     learning.save(options[name]['checkpoint'], name, model, about)
                 for name in rows:
@@ -93,13 +106,12 @@ def main():
     """Print three tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--steps', type=int, default=500)
-    steps = parser.parse_args().steps
+    parser.add_argument('--public', metavar='FOLDER', help='photographs to learn from, such as data/gcompris')
+    args = parser.parse_args()
     torch.set_num_threads(1)
-    table(
-        'ranked first | direct | neighbour', SHUFFLED, 'jigsaw', ['learned-edge', 'position-vit'], pieces_right, steps
-    )
-    table('PSNR | SSIM', MIXED, 'mixup-inverse', ['unet-inverse'], likeness, steps)
-    names_right(steps)
+    table('ranked first | direct | neighbour', SHUFFLED, 'jigsaw', ['learned-edge', 'position-vit'], pieces_right, args)
+    table('PSNR | SSIM', MIXED, 'mixup-inverse', ['unet-inverse'], likeness, args)
+    names_right(args.steps)
 
 
 if __name__ == '__main__':

@@ -38,7 +38,7 @@ def quiet(line):
     [
         ('learned-edge', learned_edge.train, RS, {'shape': (96, 96)}),
         ('position-vit', position.train, RS, {'shape': (96, 96), 'batch': 2}),
-        ('unet-inverse', unet.train, MI, {'shape': (48, 48), 'batch': 2}),
+        ('unet-inverse', unet.train, MI, {'shape': (48, 48)}),
         ('parrot', parrot.train, RS, {'labels': ['a', 'b', 'a'], 'batch': 4}),
     ],
 )

@@ -187,6 +187,30 @@ def test_more_views_bring_back_dropped_patches(photos):
     assert Likeness.calculate(plain, many)['psnr'] > Likeness.calculate(plain, one)['psnr'] + 5
 
 
+def with_a_shifted_view(photos, of, **given):
+    """Share of right neighbours in coffee at 224, of which there is a second view, or one of another picture."""
+    big = {name: np.asarray(Image.fromarray(photos[name]).resize((240, 240))) for name in ('coffee', of)}
+    setting, rng = Setting([ShuffleParams(16, **given)], (224, 224)), np.random.default_rng(0)
+    victim, (plan,) = setting.encrypt(np.ascontiguousarray(big['coffee'][:224, :224]), rng)
+    shifted = np.ascontiguousarray(big[of][8:232, 8:232])
+    views = (victim, (0, 0)), (setting.encrypt(shifted, rng)[0], (8, 8))
+    found = make('multi-view').recover(victim, setting, Given(views=views))
+    truth = [plan.permutation, plan.grid.shape, classes(cut(victim, plan.shape))]
+    if plan.orientation is not None:
+        truth.insert(1, plan.orientation)
+        return Places.turned(found.places, found.turns, *truth)['neighbour']
+    return Places.calculate(found.places, *truth)['neighbour']
+
+
+@pytest.mark.parametrize('given', [dict(gap=2), dict(gap=2, orient=True), dict(gap=3, window=7)])
+def test_a_view_shifted_by_half_a_patch_bridges_the_gaps(photos, given):
+    assert with_a_shifted_view(photos, 'coffee', **given) > 0.9
+
+
+def test_a_view_of_another_picture_bridges_nothing(photos):
+    assert with_a_shifted_view(photos, 'china', gap=2) < 0.5
+
+
 @pytest.mark.parametrize('shape', [(32, 48), (16, 32), (48, 48, 1), (32, 32, 3)])
 @pytest.mark.parametrize('dtype', ['uint8', 'uint16', 'float32'])
 @pytest.mark.parametrize('constant', [False, True])

@@ -20,6 +20,7 @@ _MODULES = (
     'mixing',
     'linkage',
     'known',
+    'views',
     'learned_edge',
     'position',
     'unet',

@@ -164,14 +164,18 @@ class Runner:
         return other.plain, case.plan.apply(image)
 
     def _views(self, case):
-        """Mixed: the image and three shifted by some pixels; shuffled: twelve fresh shuffles."""
-        rng = np.random.default_rng([self.seed, 7])
-        if case.setting.shuffle:
-            return [(case.setting.encrypt(case.plain, rng)[0], (0, 0)) for _ in range(12)]
-        size, views = case.plain.shape[:2], [(case.encrypted, (0, 0))]
-        for shift in ((3, 5), (9, 2), (6, 11)):
-            moved = np.roll(case.plain, [-step for step in shift], axis=(0, 1))
-            moved = np.ascontiguousarray(moved[: size[0], : size[1]])
+        """Mixed: the image and three shifted by some pixels.
+
+        Shuffled: one more, shifted by half a patch; with dropped patches
+        eleven fresh shuffles of the same crop.
+        """
+        rng, rs = np.random.default_rng([self.seed, 7]), case.setting.shuffle
+        shifts = [(3, 5), (9, 2), (6, 11)]
+        if rs:
+            shifts = [(0, 0)] * 11 if rs.drop_ratio else [tuple(side // 2 for side in rs.patch_size)]
+        views = [(case.encrypted, (0, 0))]
+        for shift in shifts:
+            moved = np.ascontiguousarray(np.roll(case.plain, [-step for step in shift], axis=(0, 1)))
             views.append((case.setting.encrypt(moved, rng)[0], shift))
         return views
 

@@ -53,7 +53,7 @@ def run(args):
                 picture[..., None].repeat(3, 2) if picture.ndim == 2 else picture
                 for picture in load_pictures(files)[0].values()
             ]
-            given |= {'shape': (args.size, args.size)} if args.attack != 'unet-inverse' else {}
+            given['shape'] = (args.size, args.size)
         if not photos:
             raise ValueError(f'none of the pictures in {args.public} can be read')
         model, about, losses = module.train(photos, setting, **given)

@@ -110,7 +110,7 @@ def network(setting):
     return UNet()
 
 
-def train(photos, setting, steps=1000, seed=0, say=print, shape=(96, 96), batch=4):
+def train(photos, setting, steps=1000, seed=0, say=print, shape=(224, 224)):
     """Train on crops of public photos; ``(model, about, losses)``. Arguments as in :func:`.learned_edge.train`."""
     torch, params = learning.torch(), setting.mixup
     torch.manual_seed(seed)
@@ -118,11 +118,11 @@ def train(photos, setting, steps=1000, seed=0, say=print, shape=(96, 96), batch=
     shape = tuple(max(1, length // side) * side for length, side in zip(shape, params.patch_size))
 
     def batch_loss(step):
-        plain = [as_rgb(learning.crop(photos, rng, shape)) for _ in range(batch)]
-        mixed = [mix(image, params).round() for image in plain]
-        given = [inputs(unmix(m, params, steps=30), m, params) for m in mixed]
-        target = torch.from_numpy(np.stack(plain).transpose(0, 3, 1, 2) / 127.5 - 1).float()
-        return torch.nn.functional.l1_loss(corrected(model, torch.from_numpy(np.concatenate(given))), target)
+        plain = as_rgb(learning.crop(photos, rng, shape))
+        mixed = mix(plain, params).round()
+        given = torch.from_numpy(inputs(unmix(mixed, params, steps=30), mixed, params))
+        target = torch.from_numpy(plain.transpose(2, 0, 1)[None] / 127.5 - 1).float()
+        return torch.nn.functional.l1_loss(corrected(model, given), target)
 
     losses = learning.fit(model, batch_loss, steps, say, rate=2e-3)
     return model.eval(), about(setting), losses

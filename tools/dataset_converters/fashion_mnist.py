@@ -7,6 +7,7 @@ Fashion-MNIST: Xiao, Rasul, Vollgraf, arXiv 1708.07747, MIT licence.
 """
 
 import argparse
+import contextlib
 import gzip
 import hashlib
 import os
@@ -70,21 +71,32 @@ def from_folder(folder):
     return files
 
 
-def from_debian():
-    """``{name: bytes}`` from Debian's package.
+@contextlib.contextmanager
+def debian_package(name):
+    """The folder (a Path) of a Debian package's files; it is gone afterwards. Needs no root.
 
     Raises:
         DataError: apt-get or dpkg is missing or fails.
     """
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            for command in (['apt-get', 'download', PACKAGE], ['dpkg', '-x', f'{PACKAGE}*.deb', 'out']):
+            for command in (['apt-get', 'download', name], ['dpkg', '-x', f'{name}*.deb', 'out']):
                 command = [str(next(Path(scratch).glob(word))) if '*' in word else word for word in command]
                 subprocess.run(command, cwd=scratch, check=True, capture_output=True, text=True, timeout=600)
         except (OSError, StopIteration, subprocess.SubprocessError) as error:
             said = (getattr(error, 'stderr', '') or str(error)).strip().splitlines()
-            raise DataError(f'Debian package {PACKAGE}: {said[-1] if said else error}') from error
-        return from_folder(Path(scratch, 'out/usr/share/datasets/fashion-mnist'))
+            raise DataError(f'Debian package {name}: {said[-1] if said else error}') from error
+        yield Path(scratch, 'out')
+
+
+def from_debian():
+    """``{name: bytes}`` from Debian's package.
+
+    Raises:
+        DataError: it cannot be had.
+    """
+    with debian_package(PACKAGE) as files:
+        return from_folder(files / 'usr/share/datasets/fashion-mnist')
 
 
 def from_mirror():
