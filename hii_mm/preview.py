@@ -67,11 +67,14 @@ def read(path):
 
     Raises:
         OSError, Image.DecompressionBombError: no picture, or a far too large one.
+        ValueError: a colour mode, such as CMYK, that ``hii-mm encrypt`` refuses.
     """
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith('I'):  # 16 bits, which PIL would clip, not scale
             return (np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8)
+        if upright.mode not in ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA'):
+            raise ValueError(f'colour mode {upright.mode}, which hii-mm encrypt refuses; convert the picture to RGB')
         return np.asarray(upright.convert('L' if upright.mode in ('1', 'L') else 'RGB'))
 
 

@@ -48,6 +48,12 @@ def test_the_owner_gets_true_figures(owner, tmp_path, copy, least):
     assert found['linkage']['metrics']['named']['mean'] == 1
 
 
+def test_the_key_may_be_named_by_the_environment(owner, tmp_path, monkeypatch):
+    monkeypatch.setenv('HII_MM_KEY_FILE', str(owner / 'key'))
+    attack(owner / 'dst', '--against', owner / 'src', '--images', 2, '--attacks', 'jigsaw', '--out', tmp_path)
+    assert figures(tmp_path)['jigsaw']['metrics']['surviving']['mean'] > 0.9
+
+
 def test_without_the_key_pictures_are_compared_and_places_are_not(owner, tmp_path):
     attack(owner / 'dst', '--against', owner / 'src', '--images', 2, '--out', tmp_path)
     found = figures(tmp_path)['jigsaw']

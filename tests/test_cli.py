@@ -58,8 +58,11 @@ def test_a_bad_picture_is_named_and_the_others_are_done(picture, tmp_path, capsy
     broken = tmp_path / 'broken.png'
     broken.write_bytes(b'\x89PNG\r\n\x1a\n cut short')
     out = tmp_path / 'out'
-    assert main(['preview', str(broken), str(picture), str(tmp_path / 'none.png'), '--out', str(out)]) == 1
+    Image.new('CMYK', (64, 64)).save(tmp_path / 'ink.jpg')
+    bad = [str(broken), str(tmp_path / 'none.png'), str(tmp_path / 'ink.jpg')]
+    assert main(['preview', *bad, str(picture), '--out', str(out)]) == 1
     said = capsys.readouterr().err
+    assert 'ink.jpg: colour mode CMYK, which hii-mm encrypt refuses' in said
     assert 'broken.png: cannot identify image file' in said
     assert 'none.png: [Errno 2] No such file or directory' in said
     assert [path.name for path in out.iterdir()] == ['a_preview.png']

@@ -306,9 +306,12 @@ def test_nothing_plain_gets_into_a_copy(copy, src, key, tmp_path, capsys):
     assert f'SRC {str(copy)!r} is a copy that hii-mm encrypt wrote' in said
     assert tree(copy) == before
     assert not (tmp_path / 'twice').exists()
-    shutil.copy(key, src / 'key')
-    run('encrypt', src, tmp_path / 'other', '--key', src / 'key', *QUICK, code=2)
-    assert 'lies in SRC' in capsys.readouterr().err
+    for folder, what in ((src, 'SRC'), (tmp_path / 'other', 'DST')):
+        folder.mkdir(exist_ok=True)
+        shutil.copy(key, folder / 'key')
+        run('encrypt', src, tmp_path / 'other', '--key', folder / 'key', *QUICK, code=2)
+        assert f'lies in {what}' in capsys.readouterr().err
+    assert list(tree(tmp_path / 'other')) == ['key']
 
 
 def test_a_finished_copy_with_rejects_says_so_again(tmp_path, src, key, capsys):
