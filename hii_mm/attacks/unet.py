@@ -1,4 +1,4 @@
-"""A U-Net that sharpens what mixing-up inverse leaves."""
+"""A U-Net that sharpens what mixup-inverse leaves."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ WIDTH = 24
 
 @register
 class UNetInverse(Attack):
-    """A small U-Net corrects the smooth inverse of MI; its answer is then made to mix to what was seen.
+    """A small U-Net corrects what mixup-inverse (TV) finds; its answer is then made to mix to what was seen.
 
     Trained by ``hii-mm attack-train unet-inverse``: pairs are free, as the
     mixing is public.
@@ -42,9 +42,8 @@ class UNetInverse(Attack):
         if self.model is None:
             self.model = learning.load(self.checkpoint, self.name, about(setting), network(setting))
         mixed = as_rgb(image)
-        start = unmix(mixed, params)
         with torch.no_grad():
-            plain = corrected(self.model, torch.from_numpy(inputs(start, mixed, params)))[0].permute(1, 2, 0).numpy()
+            plain = corrected(self.model, torch.from_numpy(inputs(mixed, params)))[0].permute(1, 2, 0).numpy()
         plain = plain * 127.5 + 127.5
         plain += spread(mixed - mix(plain, params), params)
         shape = setting.plain_shape or plain.shape[:2]
@@ -57,8 +56,9 @@ def about(setting):
     return {'patch_size': list(setting.mixup.patch_size), 'grid': setting.mixup.grid}
 
 
-def inputs(start, mixed, params):
-    """The smooth inverse, the mixture spread out, and where in its patch each pixel is: (1, 8, H, W)."""
+def inputs(mixed, params):
+    """The inverse by TV, the mixture spread out, and where in its patch each pixel is: float32 (1, 8, H, W)."""
+    start = unmix(mixed, params, 'tv')
     (h, w), (ph, pw) = start.shape[:2], params.patch_size
     y, x = np.meshgrid(np.arange(h) % ph / ph, np.arange(w) % pw / pw, indexing='ij')
     stack = np.concatenate([start / 127.5 - 1, spread(mixed, params) / 127.5 - 1, y[..., None], x[..., None]], axis=2)
@@ -120,7 +120,7 @@ def train(photos, setting, steps=1000, seed=0, say=print, shape=(224, 224)):
     def batch_loss(step):
         plain = as_rgb(learning.crop(photos, rng, shape))
         mixed = mix(plain, params).round()
-        given = torch.from_numpy(inputs(unmix(mixed, params, steps=30), mixed, params))
+        given = torch.from_numpy(inputs(mixed, params))
         target = torch.from_numpy(plain.transpose(2, 0, 1)[None] / 127.5 - 1).float()
         return torch.nn.functional.l1_loss(corrected(model, given), target)
 
