@@ -30,6 +30,7 @@ class MultiView(Attack):
     source = 'multi-frame super-resolution; Tikhonov regularisation on the known operators'
     cost = 'seconds'
     needs = ('views',)
+    beside = 'jigsaw'
     supposing = 'several encryptions of the same picture, at shifts that are known'
 
     def refuses(self, setting):
