@@ -176,6 +176,24 @@ def test_permutations_are_uniform_but_for_the_identity(count):
     assert chi_square < 25  # 4 degrees of freedom: p < 0.0001
 
 
+@pytest.mark.parametrize('count', [999, 1000, 1001, 1024, 5000])
+def test_long_permutations_are_uniform_in_place_and_in_order(count):
+    """Sorted keys above a thousand, NumPy's shuffle below: the same distribution."""
+    rng, runs, parts = np.random.default_rng(0), 300, 10
+    where, ascending = np.zeros((parts, parts)), 0
+    for _ in range(runs):
+        order = ShuffleParams(1).plan((1, count), rng).permutation
+        assert order.dtype == np.int64
+        np.testing.assert_array_equal(np.sort(order), np.arange(count))
+        np.add.at(where, (np.arange(count) * parts // count, order * parts // count), 1)
+        ascending += (order[1:] > order[:-1]).sum()
+    expected = np.outer(np.bincount(np.arange(count) * parts // count), np.bincount(np.arange(count) * parts // count))
+    expected = expected / count * runs
+    assert ((where - expected) ** 2 / expected).sum() < 130  # 81 degrees of freedom: 1 in 2,000
+    steps = runs * (count - 1)
+    assert abs(ascending / steps - 0.5) < 4 * (1 / 12 / steps) ** 0.5  # Eulerian numbers: variance (n + 1) / 12
+
+
 def test_orientations_are_used_evenly():
     plan = ShuffleParams(patch_size=2, orient=True).plan((128, 128), np.random.default_rng(0))
     counts = np.bincount(plan.orientation, minlength=8)
