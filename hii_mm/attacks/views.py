@@ -88,25 +88,29 @@ class Bridged(Jigsaw):
     def scores(self, pieces, setting, codes):
         """Posteriors of the jigsaw and of the bridges together."""
         own, side = _all_turns(pieces, codes), setting.shuffle.patch_size
-        evidence = [np.zeros((len(own),) * 2, np.float32) for _ in range(2)]
-        for view, shift in self.views:
-            theirs = _all_turns(view, codes)
-            ahead = [step % length for step, length in zip(shift, side)]
-            chance = {
-                (y, x): _overlaps(own, theirs, y, x)
-                for y in (ahead[0], ahead[0] - side[0])
-                for x in (ahead[1], ahead[1] - side[1])
-            }
-            for (y, x), here in chance.items():
-                for axis, beyond in enumerate([(y, x - side[1]), (y - side[0], x)]):
-                    if here is not None and chance.get(beyond) is not None:
-                        evidence[axis] += here @ chance[beyond].T
+        bridges = [_bridges(own, _all_turns(view, codes), shift, side) for view, shift in self.views]
+        right, down = (sum(parts) for parts in zip(*bridges))
         same = np.arange(len(own)) // len(codes)
         banned = np.nonzero(same[:, None] == same)
         known = super().scores(pieces, setting, codes)
         return tuple(
-            posteriors(score / 2 + np.log(bridge + 1e-3 / len(own)), banned) for score, bridge in zip(known, evidence)
+            posteriors(score / 2 + np.log(bridge + 1e-3 / len(own)), banned)
+            for score, bridge in zip(known, (right, down))
         )
+
+
+def _bridges(own, theirs, shift, side):
+    """(right, down): float32 (n, n), how surely some piece of the other view lies across the seam of two of ours."""
+    (y, x), (height, width) = (step % length for step, length in zip(shift, side)), side
+    found = [np.zeros((len(own),) * 2, np.float32) for _ in range(2)]
+    for axis, step in enumerate([(0, width), (height, 0)]):
+        for top in {y, y - height} if axis == 0 else {y}:
+            for left in {x, x - width} if axis == 1 else {x}:
+                first = _overlaps(own, theirs, top, left)
+                second = _overlaps(own, theirs, top - step[0], left - step[1])
+                if first is not None and second is not None:
+                    found[axis] += first @ second.T
+    return found
 
 
 def _all_turns(pieces, codes):
