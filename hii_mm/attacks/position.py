@@ -19,7 +19,7 @@ class PositionViT(Jigsaw):
 
     The chance that one piece's place is beside another's is added to the
     jigsaw's own measures, and the same assembler lays the pieces. Trained by
-    ``hii-mm attack-train position-vit``. With a few photos it learns little
+    ``hii-mm attack-train position-vit``. With few photos it learns little
     more than that the sky is above; the paper's figures need ImageNet.
 
     Args:
@@ -29,7 +29,7 @@ class PositionViT(Jigsaw):
 
     name = 'position-vit'
     source = 'after MP3, Zhai et al., arXiv 2207.07611'
-    cost = 'training hours on a CPU core, then as jigsaw'
+    cost = 'training minutes to hours on a CPU core, then as jigsaw'
     beside = 'jigsaw'
 
     def __init__(self, checkpoint=None, effort=60):
