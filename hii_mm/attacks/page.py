@@ -32,6 +32,7 @@ SHOWN = {
     'ssim': ('SSIM', '{:.2f}'),
     'faces': ('faces found again', '{:.1%}'),
     'words': ('words found again', '{:.1%}'),
+    'classes': ('class found again', '{:.1%}'),
 }
 
 
@@ -48,6 +49,9 @@ def page(report, out, plots=()):
     if report['interrupted']:
         body.append('<p class="verdict"><b>This run was interrupted.</b> What did not run is listed below.</p>')
     body.append(f'<p class="note">{_text(report["caveat"])}</p>')
+    absent = [f'{judge} ({why})' for judge, why in report['judges'].items() if why]
+    if absent:
+        body.append(f'<p class="note">Recognisers that did not judge: {_text("; ".join(absent))}.</p>')
     body += [
         f'<h2>{_text(title)}</h2><img class="plot" alt="{_text(title)}" src="{_data(file)}">' for title, file in plots
     ]

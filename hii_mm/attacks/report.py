@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from .. import __version__
+from . import judges
 from .base import make
 from .metrics import summary
 
@@ -37,6 +38,7 @@ def build(rows, not_run, about):
         'hii_mm': __version__,
         **about,
         'caveat': CAVEAT,
+        'judges': judges.available(),
         'settings': [_setting(name, rows, not_run) for name in names],
         'not_run': _grouped(not_run),
         'results': rows,
@@ -176,7 +178,7 @@ def _likeness(metrics, entry):
 
 def _judges(metrics):
     found = ''
-    for judge in ('faces', 'words'):
+    for judge in judges.available():
         if judge in metrics and metrics[judge]['count']:
             mean = metrics[judge]['mean']
             found += f' Of the {judge} that a recogniser finds on the plain images, it finds {mean:.0%} again.'
