@@ -99,14 +99,27 @@ def _smooth(image, params, weights, steps):
         return direction - spread(mix(direction, params), params)
 
     rest = -project(_roughness(image, weights))
+    return descend(image, rest, lambda direction: project(_roughness(direction, weights)), steps, 1e-5)
+
+
+def descend(image, rest, pull, steps, enough):
+    """Conjugate gradients: the image where ``rest`` becomes zero.
+
+    Args:
+        image: float32 (H, W, C), where to start; not changed.
+        rest: of the same shape, the right side minus ``pull(image)``.
+        pull: the linear, symmetric, positive operator, image -> image.
+        steps: at most so many.
+        enough: mean square of ``rest`` at which to stop.
+    """
     direction, size = rest, float((rest * rest).sum())
     for _ in range(steps):
-        if size < 1e-3 * image.size / 100:
+        if size < enough * image.size:
             break
-        pull = project(_roughness(direction, weights))
-        scale = size / max(float((direction * pull).sum()), 1e-12)
-        image = image + scale * direction
-        rest = rest - scale * pull
+        moved = pull(direction)
+        step = size / max(float((direction * moved).sum()), 1e-12)
+        image = image + step * direction
+        rest = rest - step * moved
         size, before = float((rest * rest).sum()), size
         direction = rest + size / before * direction
     return image

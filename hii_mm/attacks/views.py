@@ -8,7 +8,7 @@ from .base import Attack, Recovery, register
 from .edges import posteriors
 from .jigsaw import Jigsaw
 from .metrics import classes
-from .mixing import mix, spread
+from .mixing import descend, mix, spread
 from .pieces import as_rgb, cut, lay_out, resized, turn
 
 NOISE = 3.0  # standard deviation, in grey levels, by which the same pixel of two views may differ
@@ -150,15 +150,4 @@ def _solve(image, windows, views, params, weight=0.01, steps=80):
     target = np.zeros_like(image)
     for window, view in zip(windows, views):
         target[window] += spread(view, params) / scale
-    rest = target - pull(image)
-    direction, size = rest, float((rest * rest).sum())
-    for _ in range(steps):
-        if size < 1e-6 * image.size:
-            break
-        moved = pull(direction)
-        step = size / max(float((direction * moved).sum()), 1e-12)
-        image = image + step * direction
-        rest = rest - step * moved
-        size, before = float((rest * rest).sum()), size
-        direction = rest + size / before * direction
-    return image
+    return descend(image, target - pull(image), pull, steps, 1e-6)
