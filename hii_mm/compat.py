@@ -5,6 +5,7 @@ environment holds one set or the other. Nothing here imports torch or mm*
 before it is asked to.
 """
 
+import gc
 import importlib.machinery
 import importlib.util
 import os
@@ -183,3 +184,21 @@ def join_group(cfg, launcher):
     wrapper = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
     wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)
     cfg.model_wrapper_cfg = {**wrapper, **(cfg.get('model_wrapper_cfg') or {}), 'device_ids': None}
+
+
+def leave_group():
+    """Leave the other processes at the end of a run that went well, as torch asks for.
+
+    Gloo's threads may hold the last results a little longer than the run. If
+    Python ends in that time the process dies of SIGABRT ("terminate called
+    without an active exception"). The group waits for its threads when nothing
+    holds it any more: no model, and no torch.distributed.nn, whose functions
+    keep for good the group of the time it is imported (mmengine's runner
+    imports it before there is one). After a failure this must not be called,
+    as the others may be waiting in it for this process.
+    """
+    import torch.distributed
+
+    if torch.distributed.is_initialized():
+        gc.collect()  # the runner, which is part of cycles, and with it the model
+        torch.distributed.destroy_process_group()

@@ -141,6 +141,32 @@ def test_slurm_script_gives_the_same_figures(folder, undisturbed):
     assert {key: figures[key] for key in undisturbed[1]} == undisturbed[1]
 
 
+THREADS = """
+import os, runpy, sys
+
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+tasks = '/proc/self/task'
+names = [open(f'{tasks}/{task}/comm').read() for task in os.listdir(tasks)]
+print('left behind:', [name.strip() for name in names if 'gloo' in name])
+"""
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='threads have names in /proc')
+@pytest.mark.parametrize('script', ['train', 'test'])
+def test_no_thread_of_the_group_outlives_a_run(folder, undisturbed, script):
+    """One that does may abort the process while Python ends."""
+    (folder / 'threads.py').write_text(THREADS)
+    words = [ROOT / f'tools/{script}.py', folder / 'batch3.py', '--work-dir', folder / f'threads-{script}']
+    words += [folder / 'two' / 'epoch_3.pth'] if script == 'test' else ['--cfg-options', 'train_cfg.max_epochs=1']
+    words = [sys.executable, folder / 'threads.py', *words, '--launcher', 'pytorch']
+    group = dict(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1', MASTER_PORT='0')
+    env = {**os.environ, **group, 'PYTHONPATH': str(folder)}
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert 'left behind: []' in done.stdout
+
+
 @pytest.mark.parametrize(
     'script, words, message',
     [

@@ -5,6 +5,7 @@ import argparse
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from hii_mm.compat import leave_group
 from hii_mm.runtime import add_run_arguments, load_config
 
 
@@ -44,3 +45,4 @@ def main():
 
 if __name__ == '__main__':
     main()
+    leave_group()
