@@ -186,15 +186,22 @@ def _within_windows(shape, window, rng):
 
 
 @lru_cache(maxsize=16)
-def _first_lines(shape, height):
-    """Where in a list of runs a patch's lines stand, for places of (rows, columns).
+def _runs(shape, columns, height):
+    """Where in a list of runs, one line of one patch each, a patch's lines stand.
+
+    Args:
+        shape: (rows, columns) of the places that the runs are put to.
+        columns: of the image that they are taken from.
+        height: lines of a patch.
 
     Returns:
-        tuple: int64 (rows * columns,), the first line of each place; and
-        int64 (height, 1), how far behind it each line of a patch is.
+        tuple: int64 (shape[0] * shape[1],), the first line of each place; and
+        int64 (height * columns,), how far behind it each line of a row of
+        patches is.
     """
     place = np.arange(shape[0] * shape[1])
-    return place + place // shape[1] * (height - 1) * shape[1], np.arange(0, height * shape[1], shape[1])[:, None]
+    behind = np.arange(0, height * shape[1], shape[1])
+    return place + place // shape[1] * (height - 1) * shape[1], behind.repeat(columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,10 +314,12 @@ class ShufflePlan:
         kept = self.permutation.size
         target = np.empty(kept * ch + 1, run)
         first = np.full(rows * cols, kept * ch) if kept < rows * cols else np.empty(kept, np.int64)
-        starts, lines = _first_lines(self.shape, ch)
+        starts, behind = _runs(self.shape, cols, ch)
         first[self.permutation] = starts
+        index = first.reshape(rows, 1, cols).repeat(ch, axis=1).reshape(rows, -1)
+        index += behind
         # 'clip': every line of a dropped patch goes to the spare item
-        target.put(first.reshape(rows, 1, cols) + lines, source, mode='clip')
+        target.put(index, source, mode='clip')
         flat = target[:-1].view(np.uint8).view(fitted.dtype)
         return flat.reshape(self.encrypted_shape + fitted.shape[2:])
 
