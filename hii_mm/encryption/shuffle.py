@@ -308,7 +308,7 @@ class ShufflePlan:
         (rows, cols), (ch, cw), gap = self.grid.shape, self.core_size, self.gap
         ph, pw = self.grid.patch_size
         line, pixel = fitted.strides[:2]
-        run = np.dtype((np.void, cw * pixel))
+        run = f'V{cw * pixel}'
         first_core, strides = gap * (line + pixel), (ph * line, line, pw * pixel)
         source = np.ndarray((rows, ch, cols), run, fitted, first_core, strides)
         kept = self.permutation.size
@@ -320,8 +320,7 @@ class ShufflePlan:
         index += behind
         # 'clip': every line of a dropped patch goes to the spare item
         target.put(index, source, mode='clip')
-        flat = target[:-1].view(np.uint8).view(fitted.dtype)
-        return flat.reshape(self.encrypted_shape + fitted.shape[2:])
+        return np.ndarray(self.encrypted_shape + fitted.shape[2:], fitted.dtype, target)
 
     def _turn(self, encrypted, codes):
         """Turn and mirror, in place, the patch at each place by its code."""
