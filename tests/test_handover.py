@@ -303,7 +303,7 @@ def test_nothing_plain_gets_into_a_copy(copy, src, key, tmp_path, capsys):
     said = capsys.readouterr().err
     assert said.count(f'lies in the copy {str(copy)!r}, which is handed over') == 2
     assert 'new.key' in said and 'would lie in the copy' in said
-    assert f'SRC {str(copy)!r} is a copy that hii-mm encrypt wrote' in said
+    assert f'SRC {str(copy)!r} is (in) a copy that hii-mm encrypt wrote' in said
     assert tree(copy) == before
     assert not (tmp_path / 'twice').exists()
     for folder, what in ((src, 'SRC'), (tmp_path / 'other', 'DST')):
@@ -338,7 +338,7 @@ def test_decrypt_checks_every_sum(copy, src, key, tmp_path, capsys):
 def test_the_key_may_be_named_by_the_environment(copy, src, key, monkeypatch, capsys):
     monkeypatch.setenv('HII_MM_KEY_FILE', str(key))
     run('verify', copy, '--against', src, *QUICK)
-    assert 'as the key signed them; encrypting SRC again gives the same' in capsys.readouterr().out
+    assert 'as the key signed them; encrypting the pictures of SRC again gives the same' in capsys.readouterr().out
 
 
 def test_where_there_is_no_copy(tmp_path, src, key, capsys):

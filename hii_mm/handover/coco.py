@@ -8,7 +8,6 @@ id and the source's annotation id as ``instance_id``.
 """
 
 import json
-import math
 import os.path as osp
 from collections import Counter
 from dataclasses import dataclass, field
@@ -24,6 +23,8 @@ IMAGE = ('id', 'width', 'height', 'file_name')
 ANNOTATION = (
     'id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'segmentation', 'keypoints', 'num_keypoints',
 )  # fmt: skip
+MOST = 1e9  # pixels: a coordinate beyond is none
+DIGITS = 2  # of a coordinate, as in COCO; more would tell where a patch was, by the rounding of floats
 CATEGORY = ('id', 'name', 'supercategory', 'keypoints', 'skeleton')
 
 
@@ -48,14 +49,21 @@ class AnnotationFile:
     dropped: Counter = field(default_factory=Counter)
 
 
+def split(argument):
+    """(path, folder below SRC or '') of ``FILE`` or ``FILE=FOLDER``; a file may have a '=' in its path."""
+    path, equals, folder = argument.rpartition('=')
+    if not equals or osp.isfile(argument):
+        return argument, ''
+    return path, folder.strip('/')
+
+
 def read(argument):
     """The :class:`AnnotationFile` of ``--ann FILE`` or ``--ann FILE=FOLDER``.
 
     Raises:
         ValueError: no COCO json file.
     """
-    path, _, prefix = argument.partition('=')
-    prefix = prefix.strip('/')
+    path, prefix = split(argument)
     try:
         with open(path, encoding='utf-8') as file:
             data = json.load(file)
@@ -72,20 +80,26 @@ def read(argument):
     out.dropped.update(f'{key}' for key in data if key not in ('images', 'annotations', 'categories'))
     of_image = {}
     for row in annotations:
-        of_image.setdefault(row.get('image_id'), []).append(row)
-    for image in images:
-        _take(out, image, of_image.pop(image.get('id'), []))
+        of_image.setdefault(_id(row.get('image_id')), []).append(row)
+    for number, image in enumerate(images):
+        _take(out, number, image, of_image.pop(_id(image.get('id')), []))
     out.dropped['annotations of no image'] += sum(map(len, of_image.values()))
     return out
 
 
-def _take(out, image, rows):
+def _id(value):
+    """An image's id, or None for what can be none."""
+    return value if isinstance(value, (int, str)) else None
+
+
+def _take(out, number, image, rows):
     """Add one image and its annotations to an :class:`AnnotationFile`."""
     name = image.get('file_name')
     sizes = [image.get(side) for side in ('height', 'width')]
     if not isinstance(name, str) or any(part in ('', '.', '..') for part in name.split('/')) or '\0' in name:
-        out.bad[str(name)] = 'its file_name in the json is no path below SRC'
-    elif not all(isinstance(side, int) and side > 0 for side in sizes) or not isinstance(image.get('id'), (int, str)):
+        # the name itself may be a path on the owner's disk, and rejects are handed over
+        out.bad[f'{out.name}: images[{number}]'] = 'its file_name in the json is no path below SRC'
+    elif not all(isinstance(side, int) and side > 0 for side in sizes) or _id(image.get('id')) is None:
         out.bad[osp.join(out.prefix, name)] = 'the json says no id, width or height of it'
     else:
         out.dropped.update(f'images.{key}' for key in image if key not in IMAGE)
@@ -132,7 +146,12 @@ def move(image, rows, fit, plans):
 
 
 class _Frame:
-    """Coordinates before the last shuffle: plain -> fitted -> mixed."""
+    """Coordinates before the last shuffle: plain -> fitted -> mixed.
+
+    In a resized picture that is then shuffled they are whole pixels: a plain
+    coordinate is a whole number or has two digits, so the digits of the scaled
+    one would tell which row and column of patches it came from.
+    """
 
     def __init__(self, fit, plans):
         self.fit, self.mix, self.shuffle, self.share = fit, None, None, 1
@@ -144,10 +163,12 @@ class _Frame:
             else:
                 self.shuffle = plan
         self.limit_hw = h, w
+        self.whole = self.shuffle is not None and fit.scaled_hw != fit.plain_hw
 
     def points(self, xy):
         """(n, 2) xy in the plain image -> after fit and mix."""
-        return self.fit.points(xy) * self.share
+        xy = self.fit.points(xy) * self.share
+        return np.rint(xy) if self.whole else xy
 
     def mask(self, mask):
         """(H, W) uint8 of the plain image -> after fit and mix: the value at the middle of each square."""
@@ -169,7 +190,7 @@ def _box(row, frame):
 
 
 def _numbers(values):
-    return all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in values)
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < MOST for v in values)
 
 
 def _moved(row, box, frame, dropped):
@@ -177,7 +198,7 @@ def _moved(row, box, frame, dropped):
     base = _only(row, ('image_id', 'category_id', 'iscrowd'))
     if frame.shuffle is None:
         boxes = box[None]
-        base = {'id': row.get('id'), **base}
+        base = {**_only(row, ('id',)), **base}
     else:
         boxes = fragment_boxes(frame.shuffle, box)[0]
         base['instance_id'] = row.get('id')
@@ -185,6 +206,9 @@ def _moved(row, box, frame, dropped):
     points = _keypoints(row, boxes, frame, dropped)
     out = []
     for i, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
+        if frame.shuffle is not None and parts is not None and row['segmentation'] and not areas[i]:
+            dropped['fragments of boxes that the outline does not reach'] += 1
+            continue
         entry = dict(base, bbox=[_short(v) for v in (x1, y1, x2 - x1, y2 - y1)])
         entry['area'] = _short(areas[i] or (x2 - x1) * (y2 - y1))
         if parts is not None:
@@ -197,7 +221,8 @@ def _moved(row, box, frame, dropped):
 
 
 def _short(value):
-    """A whole number as an int, so that the file stays small."""
+    """Rounded to ``DIGITS``; a whole number as an int, so that the file stays small."""
+    value = round(value, DIGITS)
     return int(value) if value == int(value) else value
 
 
@@ -230,10 +255,12 @@ def _segments(row, boxes, frame, dropped):
     return parts, areas
 
 
-def _owner(xy, boxes):
-    """The index of the box that the middle of a piece lies in, or None."""
+def _owner(xy, boxes, cell=None):
+    """The index of the box that the middle of a piece lies in, and that reaches into ``cell`` (xyxy); or None."""
     x, y = (xy.min(0) + xy.max(0)) / 2
     inside = (boxes[:, 0] <= x) & (x <= boxes[:, 2]) & (boxes[:, 1] <= y) & (y <= boxes[:, 3])
+    if cell is not None:
+        inside &= ((boxes[:, :2] < cell[2:]) & (boxes[:, 2:] > cell[:2])).all(1)
     return int(np.argmax(inside)) if inside.any() else None
 
 
@@ -265,12 +292,14 @@ def _keypoints(row, boxes, frame, dropped):
     triples = np.array(given, np.float64).reshape(-1, 3)
     xy, h, w = frame.points(triples[:, :2]), *frame.limit_hw
     seen = (triples[:, 2] > 0) & (xy >= 0).all(1) & (xy[:, 0] < w) & (xy[:, 1] < h)
+    owners = [0 if here else None for here in seen]
     if frame.shuffle is not None:
+        pixels, _ = move_points(frame.shuffle, np.floor(xy) + 0.5)  # their middles: never on the border of a patch
         xy, kept = move_points(frame.shuffle, xy)
         seen &= kept
-    owners = [
-        _owner(point[None], boxes) if here and frame.shuffle else 0 if here else None for point, here in zip(xy, seen)
-    ]
+        size = np.array(frame.shuffle.core_size[::-1])
+        cells = np.hstack([pixels // size * size, (pixels // size + 1) * size])
+        owners = [_owner(xy[i][None], boxes, cells[i]) if here else None for i, here in enumerate(seen)]
     dropped['keypoints that were cut away'] += int((triples[:, 2] > 0).sum()) - sum(o is not None for o in owners)
     out = []
     for index in range(len(boxes)):

@@ -138,13 +138,13 @@ def part_of(environ):
     """
     pairs = (
         ('RANK', 'WORLD_SIZE', 0),
-        ('SLURM_ARRAY_TASK_ID', 'SLURM_ARRAY_TASK_COUNT', int(environ.get('SLURM_ARRAY_TASK_MIN', 0))),
+        ('SLURM_ARRAY_TASK_ID', 'SLURM_ARRAY_TASK_COUNT', environ.get('SLURM_ARRAY_TASK_MIN', 0)),
         ('SLURM_PROCID', 'SLURM_NTASKS', 0),
     )
     for rank, world, first in pairs:
         if rank in environ and world in environ:
             try:
-                found = int(environ[rank]) - first, int(environ[world])
+                found = int(environ[rank]) - int(first), int(environ[world])
             except ValueError:
                 found = -1, 0
             if not 0 <= found[0] < found[1]:
@@ -187,6 +187,10 @@ def _key(args):
     path = args.key or os.environ.get(KEY_VARIABLE)
     if not path:
         raise UsageError(f'no key: say --key KEYFILE, or name it in ${KEY_VARIABLE}; hii-mm keygen makes one')
+    path, named = os.path.realpath(path), path
+    around = copy_around(path)
+    if around:
+        raise UsageError(f'the key {named!r} lies in the copy {around!r}, which is handed over; keep it elsewhere')
     return read_key(path, args.insecure_key_permissions), path
 
 
@@ -281,7 +285,7 @@ def run_verify(args):
     checked = 'files and sums are' + (
         ' as the key signed them' if key else ' sound; without --key nobody can say who made them'
     )
-    print(f'{args.dst}: {checked}' + ('; encrypting SRC again gives the same' if args.against else ''))
+    print(f'{args.dst}: {checked}' + ('; encrypting the pictures of SRC again gives the same' if args.against else ''))
     return 0
 
 

@@ -1,5 +1,6 @@
 """``hii-mm decrypt``: the pixels of a shuffled copy, back in their places."""
 
+import errno
 import hashlib
 import os
 import os.path as osp
@@ -15,6 +16,7 @@ from .settings import Settings
 from .stored import pictures, row_bytes, safe_name
 
 FILL = 0
+OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
 
 
 class Undo:
@@ -37,9 +39,13 @@ class Undo:
             plain = encode(plan.invert(image, fill=FILL), '.png')
             path = osp.join(self.out, image_id + '.png')
             os.makedirs(osp.dirname(path), exist_ok=True)
-            write_atomically(path, plain)
+            write_atomically(path, plain, self.out)
         except (Reject, ValueError) as error:
             return row['name'], 0.0, str(error)
+        except OSError as error:
+            if error.errno not in OF_THE_NAME:
+                raise
+            return row['name'], 0.0, f'it cannot be written as {image_id + ".png"!r}: {error.strerror}'
         return row['name'], float(np.mean(plan.missing())), None
 
 
@@ -71,6 +77,9 @@ def decrypt(dst, out, key, name_map=None, workers=1, progress=None):
     settings = _settings(manifest, key)
     if osp.lexists(out) and (not osp.isdir(out) or os.listdir(out)):
         raise CannotUndo(f'OUT {out!r} is not empty; give a new folder')
+    around = names.copy_around(out)
+    if around and around != dst:
+        raise CannotUndo(f'OUT {out!r} lies in the copy {around!r}, which is handed over; give another folder')
     if osp.commonpath([dst, out]) in (dst, out):
         raise CannotUndo(f'OUT {out!r} and DST {dst!r} must not lie in each other: plain pictures would be handed over')
     for _ in manifest.rows(key):  # the HMAC stands at the end: before anything is written

@@ -1,9 +1,11 @@
 """``hii-mm encrypt``: a folder or COCO data set becomes an encrypted copy."""
 
+import itertools
 import json
 import os
 import os.path as osp
 import platform
+import shutil
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -75,8 +77,8 @@ def encrypt(request):
     src, dst = osp.realpath(request.src), osp.realpath(request.dst)
     if not osp.isdir(src):
         raise Refused(f'SRC {request.src!r} is no folder')
-    if osp.isfile(osp.join(src, names.MANIFEST)) and names.copy_around(src) == src:
-        raise Refused(f'SRC {request.src!r} is a copy that hii-mm encrypt wrote; encrypt what it was made from')
+    if names.copy_around(src):
+        raise Refused(f'SRC {request.src!r} is (in) a copy that hii-mm encrypt wrote; encrypt what it was made from')
     if osp.commonpath([src, dst]) in (src, dst):
         raise Refused(f'SRC {request.src!r} and DST {request.dst!r} must not lie in each other')
     annotations = _annotations(request.annotations)
@@ -153,7 +155,8 @@ def _listing_sum(request, listing):
     for entry in listing:
         digest.update(repr(tuple(entry)).encode())
     for argument in request.annotations:
-        digest.update(sha256_file(argument.partition('=')[0])[0].encode() + argument.partition('=')[2].encode())
+        path, folder = coco.split(argument)
+        digest.update(sha256_file(path)[0].encode() + folder.encode())
     return request.key.derive('hii-mm listing v1', digest.digest(), length=8).hex()
 
 
@@ -172,6 +175,13 @@ def _finished_before(request, dst, run):
         raise Refused(f'{request.dst!r} holds a finished copy: {error}') from None
     if not request.resume:
         raise Refused(f'{request.dst!r} holds a finished copy; give a new folder')
+    if head.get('listing') != run['listing']:
+        was = head['counts']['images'] + head['counts']['rejected']
+        raise Refused(
+            f'{request.dst!r} holds a finished copy of {was} other files than the {run["files"]} that SRC and --ann '
+            'give now; give a new folder'
+        )
+    shutil.rmtree(osp.join(dst, names.WORK), ignore_errors=True)  # of a run that was killed right at its end
     rejects, path = [], osp.join(dst, names.REJECTS)
     if head['counts']['rejected'] and osp.isfile(path):
         with open(path, encoding='utf-8') as file:
@@ -212,31 +222,29 @@ def _encrypt_part(request, src, journal, handle, listing, annotations, run):
         for line, _ in results:
             journal.add(line)
     else:
-        _write_shards(journal, results, unit, len(listing), run.get('classes', []))
+        _write_shards(journal, results, unit, run.get('classes', []))
     for folder in {osp.dirname(osp.join(journal.dst, listing[i].name)) for i in mine if listing[i].reason is None}:
         if osp.isdir(folder):
             fsync_folder(folder)
     journal.finish()
 
 
-def _write_shards(journal, results, unit, total, classes):
-    """Collect results into tar files of ``unit`` files of SRC each."""
-    held = []
+def _write_shards(journal, results, unit, classes):
+    """Write results into tar files of ``unit`` files of SRC each, one picture in memory at a time."""
+    for number, group in itertools.groupby(results, key=lambda result: result[0]['i'] // unit):
+        name, lines = shards.shard_name(number), []
+        samples = _samples(group, name, lines, classes)
+        about = shards.write_shard(osp.join(journal.dst, name), samples, journal.scratch)
+        journal.add(*([{'shard': about, 'i': lines[0]['i']}] if about else []), *lines)
+
+
+def _samples(results, name, lines, classes):
+    """The samples of one tar file; the journal's lines go to ``lines``."""
     for line, data in results:
-        held.append((line, data))
-        if (line['i'] + 1) % unit and line['i'] + 1 < total:
-            continue
-        first, name = held[0][0]['i'], shards.shard_name(line['i'] // unit)
-        full = [(line, data) for line, data in held if data is not None]
-        lines = []
-        if full:
-            samples = [shards.sample(line, data, classes) for line, data in full]
-            about = shards.write_shard(osp.join(journal.dst, name), samples, journal.scratch)
-            lines = [{'shard': about, 'i': first}]
-            for line, _ in full:
-                line['row']['shard'] = name
-        journal.add(*lines, *(line for line, _ in held))
-        held = []
+        lines.append(line)
+        if data is not None:
+            line['row']['shard'] = name
+            yield shards.sample(line, data, classes)
 
 
 def _outcome(journal, listing, annotations):

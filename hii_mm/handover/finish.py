@@ -6,8 +6,8 @@ import os.path as osp
 import shutil
 
 from . import journal
-from .files import sha256_file, write_atomically
-from .manifest import lines
+from .files import Busy, locked, sha256_file, write_atomically
+from .manifest import Manifest, lines
 from .names import MANIFEST, REJECTS, WORK
 
 
@@ -24,6 +24,36 @@ def finish(dst, key):
     Raises:
         Refused: parts are missing or unfinished, or are of different runs or of another key.
     """
+    if osp.isfile(osp.join(dst, MANIFEST)):
+        return _closed_before(dst, key)
+    if not journal.parts(dst):
+        raise journal.Refused(f'{dst!r} holds no parts of a run to close')
+    try:
+        with locked(osp.join(dst, WORK, 'merge.lock')):
+            return _close(dst, key)
+    except Busy:
+        raise journal.Refused(f'{dst!r} is being closed by another process right now', code=1) from None
+
+
+def _closed_before(dst, key):
+    """The counts of a copy that is closed; what a kill right after that left behind is removed.
+
+    Raises:
+        Refused: it was made with another key.
+        ManifestError: its sums are wrong.
+    """
+    manifest = Manifest(dst)
+    if manifest.head['key_fingerprint'] != key.fingerprint:
+        raise journal.Refused(
+            f'{dst!r} was encrypted with the key {manifest.head["key_fingerprint"]}, and this one is {key.fingerprint}'
+        )
+    for _ in manifest.rows(key):
+        pass
+    shutil.rmtree(osp.join(dst, WORK), ignore_errors=True)
+    return manifest.head['counts']
+
+
+def _close(dst, key):
     paths = journal.parts(dst)
     run = _check(dst, paths, key)
     counts, files = {'images': 0, 'rejected': 0}, []
@@ -38,7 +68,7 @@ def finish(dst, key):
     annotations = run.pop('annotations')
     for number, about in enumerate(annotations):
         files.append(_write(dst, about['name'], _coco(paths, number, about['categories'])))
-    del run['listing'], run['files']
+    del run['files']
     head = {**run, 'counts': counts, 'files': sorted(files, key=lambda row: row['name'])}
     rows = (entry['row'] for entry in journal.entries(paths) if 'row' in entry)
     write_atomically(osp.join(dst, MANIFEST), lines(head, rows, key), osp.join(dst, WORK))
@@ -52,8 +82,6 @@ def _check(dst, paths, key):
     Raises:
         Refused: see :func:`finish`.
     """
-    if not paths:
-        raise journal.Refused(f'{dst!r} holds no parts of a run to close')
     world = int(paths[0][: -len('.jsonl')].rpartition('-')[2])
     runs = [journal.read_run(path) for path in paths]
     for path, run in zip(paths, runs):

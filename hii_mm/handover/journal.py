@@ -142,14 +142,13 @@ def opened(dst, rank, world):
             finally:
                 if journal._file:
                     journal._file.close()
+                if fresh and len(glob.glob(glob.escape(work) + '/*')) == 1:  # nothing but this lock
+                    shutil.rmtree(work, ignore_errors=True)
+                    if new:
+                        with contextlib.suppress(OSError):
+                            os.rmdir(dst)
     except Busy:
         raise Refused(f'{dst!r}: another process is writing part {rank} of {world} here right now', code=1) from None
-    finally:
-        if fresh and not parts(dst):
-            shutil.rmtree(work, ignore_errors=True)
-            if new:
-                with contextlib.suppress(OSError):
-                    os.rmdir(dst)
 
 
 def parts(dst):

@@ -12,6 +12,7 @@ from .files import locked, write_atomically
 
 WORK, MANIFEST, REJECTS = '.hii-mm', 'manifest.json', 'rejects.jsonl'
 RESERVED = frozenset({WORK, MANIFEST, REJECTS, 'annotations'})
+JOINER = '\u200d'  # in the names of some emoji
 NO_PICTURE = frozenset(
     {'', '.txt', '.json', '.csv', '.xml', '.md', '.html', '.pdf', '.zip', '.db', '.ini', '.yaml', '.yml'}
 )
@@ -112,7 +113,7 @@ def entries(found, settings, key, flatten=None):
     seen, out = {}, []
     for file, reason in found:
         image_id, extension = osp.splitext(file)
-        reason = reason or _why_not(image_id, extension, settings)
+        reason = reason or why_not(image_id, extension, settings)
         folded = unicodedata.normalize('NFC', image_id).casefold()
         if reason is None and seen.setdefault(folded, file) != file:
             reason = f'its name is that of {told(seen[folded], key, settings)!r} but for case or extension'
@@ -146,7 +147,7 @@ def told(file, key, settings):
     return pseudonym(key, osp.splitext(file)[0]) if settings.rename else file
 
 
-def _why_not(image_id, extension, settings):
+def why_not(image_id, extension, settings):
     """Why a path cannot be handed over, or None."""
     if extension.lower() in NO_PICTURE:
         return 'its extension is none of a picture'
@@ -155,7 +156,7 @@ def _why_not(image_id, extension, settings):
         return f'{parts[0]!r} is a name that the encrypted copy needs itself'
     kept = parts[:-1] if settings.rename else parts
     for part in kept:
-        if not part.isprintable():
+        if not all(c.isprintable() or c in JOINER or unicodedata.category(c) == 'Zs' for c in part):
             return 'control characters, or no UTF-8, in its name' + ('' if settings.rename else '; --rename takes it')
     if not settings.rename and len(os.fsencode(osp.basename(to_name(image_id, settings)))) > 255:
         return f'its name is too long for {settings.extension} at the end; --rename takes it'

@@ -33,6 +33,9 @@ def encrypted(data, settings, key, image_id):
     try:
         image = fit.image(plain)
         plans = settings.plans(key, image_id, image.shape[:2])
+        h, w = plans[0].grid.fitted_shape
+        if h * w > MOST_PIXELS:
+            raise Reject(f'{w} x {h} pixels after padding are more than {MOST_PIXELS}')
         for plan in plans:
             image = plan.apply(image)
     except ValueError as error:

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 _state = {}
 
@@ -39,6 +40,9 @@ def ordered(items, workers, make, args, handles=(), batch=4):
         args (tuple): what it is called with.
         handles: file descriptors that workers close.
         batch (int): items sent at once.
+
+    Raises:
+        OSError: a process was killed.
     """
     if workers == 1:
         work = make(*args)
@@ -55,5 +59,9 @@ def ordered(items, workers, make, args, handles=(), batch=4):
                 if not waiting:
                     return
                 yield from waiting.popleft().result()
+        except BrokenProcessPool:
+            raise OSError(
+                f'one of {workers} worker processes was killed, perhaps for want of memory: fewer --workers need less'
+            ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -141,6 +141,8 @@ class Settings:
         Raises:
             TypeError, ValueError: not such values.
         """
+        if not isinstance(values, dict):
+            raise TypeError(f'parameters must be an object, got {values!r}')
         given = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != 'encrypted_patch_size'}
         return cls(**given)
 

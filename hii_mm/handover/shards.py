@@ -26,21 +26,26 @@ def write_shard(path, samples, scratch):
 
     Args:
         path (str): where.
-        samples: ``[[(member name, bytes), ...], ...]``.
+        samples: ``[[(member name, bytes), ...], ...]``; any iterable.
         scratch (str): folder for the unfinished file.
 
     Returns:
-        dict: name, sha256 and bytes, for the journal.
+        dict: name, sha256 and bytes, for the journal; None, and no file,
+        without samples.
     """
-    partial = osp.join(scratch, 'shard.part')
+    partial, count = osp.join(scratch, 'shard.part'), 0
     with open(partial, 'wb') as file:
         with tarfile.open(fileobj=file, mode='w', format=tarfile.PAX_FORMAT) as tar:
             for name, data in (member for sample in samples for member in sample):
                 info = tarfile.TarInfo(name)
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
+                count += 1
         file.flush()
         os.fsync(file.fileno())
+    if not count:
+        os.unlink(partial)
+        return None
     digest, size = sha256_file(partial)
     os.replace(partial, path)
     return {'name': osp.basename(path), 'sha256': digest, 'bytes': size}

@@ -24,8 +24,8 @@ class Check:
         self.dst, self.settings, self.key, self.src = dst, settings, key, src
 
     def __call__(self, item):
-        """(row, bytes or None, path below SRC or None) -> what is wrong, or None."""
-        row, data, file = item
+        """(row, bytes or None, paths below SRC that it may come from) -> what is wrong, or None."""
+        row, data, files = item
         try:
             data = row_bytes(self.dst, row, data)
             if hashlib.sha256(data).hexdigest() != row['sha256']:
@@ -33,8 +33,9 @@ class Check:
             image = decode_as(data, row['mode'])
             if list(image.shape[:2]) != row['encrypted_hw']:
                 return row['name'], f'it has {image.shape[:2]} pixels (h, w), the manifest says {row["encrypted_hw"]}'
-            if self.src is not None and file is not None:
-                return row['name'], self._against(row, file, data, image)
+            if self.src is not None and files:
+                wrong = [self._against(row, file, data, image) for file in files]
+                return row['name'], None if None in wrong else wrong[0]
         except Reject as error:
             return row['name'], str(error)
         return row['name'], None
@@ -71,7 +72,7 @@ def verify(dst, key=None, src=None, workers=1, progress=None):  # noqa: C901
     try:
         manifest = Manifest(dst)
         settings, files = Settings.from_json(manifest.head['parameters']), manifest.head['files']
-        counts, fingerprint = manifest.head['counts'], manifest.head['key_fingerprint']
+        images, fingerprint = manifest.head['counts']['images'], manifest.head['key_fingerprint']
         expected = {row['name']: (row['sha256'], row['bytes']) for row in files}
     except (ManifestError, KeyError, TypeError, ValueError) as error:
         yield names.MANIFEST, f'{error}' if isinstance(error, ManifestError) else f'no sound head: {error!r}'
@@ -79,6 +80,8 @@ def verify(dst, key=None, src=None, workers=1, progress=None):  # noqa: C901
     if key is not None and fingerprint != key.fingerprint:
         yield names.MANIFEST, f'it names the key {fingerprint}, and this one is {key.fingerprint}'
         return
+    if osp.islink(manifest.path):
+        yield names.MANIFEST, 'no plain file'
     yield from _files(dst, expected)
     known, seen = {names.MANIFEST, *expected}, 0
     sources = None if src is None else _sources(osp.realpath(src), settings, key)
@@ -91,17 +94,18 @@ def verify(dst, key=None, src=None, workers=1, progress=None):  # noqa: C901
                 problems.append((row['name'], 'it is in the manifest twice'))
             if data is None:
                 known.add(row['name'])
-            file = None
+            files = []
             if sources is not None:
-                file = sources.pop(_source_key(row['name'], settings), None)
-                if file is None:
+                files = sources.pop(_source_key(row['name'], settings), [])
+                if not files:
                     problems.append((row['name'], 'SRC holds no picture that it comes from'))
-            yield row, data, file
+            yield row, data, files
 
     args = (dst, settings, key, None if src is None else osp.realpath(src))
-    results = ordered(items(), workers, Check, args, batch=16)
+    batch = 1 if settings.format == 'shards' else 16  # with shards the pictures themselves are handed to the workers
+    results = ordered(items(), workers, Check, args, batch=batch)
     try:
-        for name, wrong in progress(results, counts['images'], 0) if progress else results:
+        for name, wrong in progress(results, images, 0) if progress else results:
             if wrong:
                 yield name, wrong
             while problems:
@@ -109,8 +113,8 @@ def verify(dst, key=None, src=None, workers=1, progress=None):  # noqa: C901
     except ManifestError as error:
         yield names.MANIFEST, str(error)
     yield from problems
-    if seen != counts['images']:
-        yield names.MANIFEST, f'it counts {counts["images"]} images and lists {seen}'
+    if seen != images:
+        yield names.MANIFEST, f'it counts {images} images and lists {seen}'
     yield from _extra(dst, known)
     if sources is not None:
         yield from _left_out(dst, sources, key, settings, expected)
@@ -146,12 +150,14 @@ def _source_key(name, settings):
 
 
 def _sources(src, settings, key):
-    """``{common key: path below SRC}`` of everything in SRC that could be a source."""
+    """``{common key: [paths below SRC]}`` of everything in SRC that could be a source, or that nobody told of."""
     found = {}
     for file, reason in names.scan(src):
         image_id = osp.splitext(file)[0]
         if reason is None:
-            found.setdefault(names.pseudonym(key, image_id) if settings.rename else image_id, file)
+            found.setdefault(names.pseudonym(key, image_id) if settings.rename else image_id, []).append(file)
+    for files in found.values():  # a picture before what lies beside it, such as its labels
+        files.sort(key=lambda file: names.why_not(*osp.splitext(file), settings) is not None)
     return found
 
 
@@ -163,8 +169,11 @@ def _left_out(dst, sources, key, settings, expected):
         return  # with --ann only the pictures that the json files name are handed over
     told = set()
     if names.REJECTS in expected and osp.isfile(osp.join(dst, names.REJECTS)):
-        with open(osp.join(dst, names.REJECTS), encoding='utf-8') as file:
-            told = {json.loads(line)['name'] for line in file}
-    for common, file in sources.items():
-        if (common if settings.rename else file) not in told:
-            yield file, 'it is in SRC, but neither in the copy nor among its rejects'
+        try:
+            with open(osp.join(dst, names.REJECTS), encoding='utf-8') as file:
+                told = {json.loads(line)['name'] for line in file}
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # its sum is wrong, which was said
+    for common, files in sources.items():
+        if (common if settings.rename else files[0]) not in told:
+            yield files[0], 'it is in SRC, but neither in the copy nor among its rejects'
