@@ -1,7 +1,7 @@
 """``hii-mm attack`` as a person uses and misuses it."""
 
+import functools
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -213,7 +213,9 @@ def test_numbers_that_make_no_sense(folder, capsys, flags):
 def test_ctrl_c_leaves_a_report_of_what_ran(folder, tmp_path):
     words = [folder, '--strategy', 'shuffle', '--size', 448, '--repeats', 50, '--attacks', 'jigsaw', '--out', tmp_path]
     command = [sys.executable, '-m', 'hii_mm.cli', 'attack', *map(str, words)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ})
+    # what a shell starts with '&', such as a CI job, ignores SIGINT, and so would its children
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed)
     results = tmp_path / 'results.jsonl'
     while process.poll() is None and not (results.is_file() and results.read_text().count('\n') >= 1):
         time.sleep(0.05)
