@@ -6,6 +6,7 @@ plan: only the encrypted image, the public parameters and what its
 """
 
 import importlib
+import inspect
 import time
 from dataclasses import dataclass, field, replace
 
@@ -63,7 +64,7 @@ class Setting:
         return next((step for step in self.steps if isinstance(step, ShuffleParams)), None)
 
     def name(self):
-        """A short name for tables, such as ``'RS gap 2, drop 25 %'`` or ``'RS on MI'``."""
+        """A short name for tables, such as ``'RS p 16, gap 2, drop 25%'``; others at other values."""
         words = ['RS on MI' if self.mixup and self.shuffle else 'MI' if self.mixup else 'RS']
         rs = self.shuffle
         sizes = self.mixup.patch_size if self.mixup else rs.patch_size
@@ -72,7 +73,7 @@ class Setting:
             words.append(f'grid {self.mixup.grid}')
         if rs:
             words.append(f'gap {rs.gap}')
-            words += [f'drop {rs.drop_ratio:.0%}'] if rs.drop_ratio else []
+            words += [f'drop {100 * rs.drop_ratio:.12g}%'] if rs.drop_ratio else []
             words += ['orient'] if rs.orient else []
             words += [f'window {rs.window}'] if rs.window else []
         return words[0] + ' ' + ', '.join(words[1:])
@@ -238,3 +239,8 @@ def make(name, **options):
     if name not in names:
         raise ValueError(f'attack must be one of {", ".join(names)}, got {name!r}')
     return _ATTACKS[name](**options)
+
+
+def takes_checkpoint(name):
+    """Is the attack of that name one that is made with a checkpoint?"""
+    return 'checkpoint' in inspect.signature(_ATTACKS[name]).parameters

@@ -1,5 +1,6 @@
 """What is attacked: encrypted images with their setting, and the truth where the owner gives it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,31 @@ class Case:
     plan: object = None
 
 
-def picture_files(sources):
+def check_folder(path, what):
+    """Refuse a path that is no folder, or that cannot be made or written to.
+
+    Args:
+        path: of the folder, there or not.
+        what: the flag and value, for the message.
+
+    Raises:
+        SourceError: it cannot be written to.
+    """
+    path = Path(path)
+    there = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise SourceError(f'{what}: {there} is no folder')
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise SourceError(f'{what}: {there} cannot be written to')
+
+
+def picture_files(sources, out=None):
     """All pictures among files and folders, sorted, each once.
+
+    Args:
+        sources: files and folders.
+        out: the folder of the report, or None. What lies below it is left out:
+            a report holds pictures too.
 
     Raises:
         SourceError: a source that is not there, or no picture at all.
@@ -61,8 +85,12 @@ def picture_files(sources):
             found.append(source)
         else:
             raise SourceError(f'{source} is not there')
+    outside = '' if out is None else f' outside of --out {str(out)!r}'
+    if out is not None:
+        below = Path(out).resolve()
+        found = [path for path in found if not path.resolve().is_relative_to(below)]
     if not found:
-        raise SourceError(f'no pictures in {", ".join(map(str, sources))}: looked for {", ".join(SUFFIXES)}')
+        raise SourceError(f'no pictures in {", ".join(map(str, sources))}{outside}: looked for {", ".join(SUFFIXES)}')
     return list(dict.fromkeys(found))
 
 

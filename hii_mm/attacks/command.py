@@ -14,6 +14,7 @@ from pathlib import Path
 from .. import preview
 from ..handover.command import KEY_VARIABLE
 from ..handover.names import copy_around
+from .train_command import LEARNED
 
 DEFAULT = ('identity', 'jigsaw', 'mixup-inverse', 'linkage', 'known-plaintext')
 
@@ -33,12 +34,16 @@ def add_command(commands):
     parser.add_argument('--attacks', type=_words, default=DEFAULT, metavar='A,B', help=f'({",".join(DEFAULT)})')
     parser.add_argument('--public', metavar='PHOTOS', help='plain photos, not of the data set, to learn from')
     parser.add_argument('--images', type=_count, default=50, metavar='N', help='attack the first N images (50)')
-    parser.add_argument('--repeats', type=_count, default=3, metavar='N', help='permutations an image, to try (3)')
-    parser.add_argument('--size', type=_size, default=224, metavar='S', help='to try: middle square, S x S; 0 keeps it')
+    parser.add_argument('--repeats', type=_count, metavar='N', help='permutations an image, to try (3; 1 with --sweep)')
+    parser.add_argument(
+        '--size', type=_whole, default=224, metavar='S', help='to try: middle square, S x S; 0 keeps it'
+    )
     parser.add_argument('--budget', type=_minutes, metavar='MINUTES', help='stop after this long; the rest is listed')
-    parser.add_argument('--seed', type=int, default=0, metavar='S', help='of the permutations that are tried (0)')
+    parser.add_argument('--seed', type=_whole, default=0, metavar='S', help='of the permutations that are tried (0)')
     parser.add_argument('--sweep', metavar='WORDS', help='curves, as in gap=0:4,drop=0:0.75,orient,mixup')
-    parser.add_argument('--checkpoint', action='append', default=[], metavar='ATTACK=FILE', help='of a trained attack')
+    parser.add_argument(
+        '--checkpoint', action='append', default=[], metavar='ATTACK=FILE', help='of an attack that learns'
+    )
     truth = parser.add_argument_group('the truth of what hii-mm encrypt wrote')
     truth.add_argument('--against', metavar='SRC', help='the plain images it was made from')
     truth.add_argument(
@@ -72,7 +77,7 @@ def _count(text):
     return _number(text, int, 1, 'a whole number of at least 1')
 
 
-def _size(text):
+def _whole(text):
     return _number(text, int, 0, 'a whole number of at least 0')
 
 
@@ -122,32 +127,57 @@ def _terminate_as_interrupt():
 
 def run(args):
     """Attack and write the report; see the exit codes above."""
+    with _terminate_as_interrupt():
+        try:
+            return _run(args)
+        except KeyboardInterrupt:
+            print('hii-mm attack: interrupted before the report was whole', file=sys.stderr)
+            return 130
+
+
+def _run(args):
     try:
-        from . import cases, make
+        from .runner import Runner
         from .sweep import parse
-    except ImportError as error:
-        return _missing(error)
-    try:
-        for name in args.attacks:
-            make(name, **_options(args).get(name, {}))
-        if not args.attacks:
-            raise ValueError('--attacks names none')
-        around = copy_around(args.out)
-        if around:
-            raise ValueError(
-                f'--out {args.out!r} lies in the copy {around!r}, which is handed over; reports show pictures'
-            )
+
+        options = _check(args)
         settings, public, skipped, mode = _load(args)
         sweep = parse(args.sweep, settings[0][0]) if args.sweep and settings[0][0] else {}
         if args.sweep and not sweep:
             raise ValueError('--sweep needs plain photos and --strategy')
+        budget, progress = None if args.budget is None else args.budget * 60, Progress()
+        runner = Runner(args.out, public, budget, args.seed, progress, options)
     except ImportError as error:
         return _missing(error)
-    except (cases.SourceError, OSError, TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         print(f'hii-mm attack: {error}', file=sys.stderr)
         return getattr(error, 'code', 2)
-    with _terminate_as_interrupt():
-        return _attack(args, settings, public, skipped, mode, sweep)
+    ran = _attack(args, runner, settings, skipped, sweep)
+    progress.close()
+    return _write(args, runner, skipped, mode, sweep, ran)
+
+
+def _check(args):
+    """What can be found wrong before a picture is read; the options of the attacks.
+
+    Raises:
+        ImportError: something is not installed.
+        OSError, ValueError: a flag that is not accepted.
+    """
+    import matplotlib  # noqa: F401  the plots come last, and must not fail then
+
+    from . import make
+    from .cases import check_folder
+
+    for name in args.attacks:
+        make(name)
+    if not args.attacks:
+        raise ValueError('--attacks names none')
+    around = copy_around(args.out)
+    if around:
+        raise ValueError(f'--out {args.out!r} lies in the copy {around!r}, which is handed over; reports show pictures')
+    check_folder(args.out, f'--out {args.out!r}')
+    return _options(args)
 
 
 def _missing(error):
@@ -157,12 +187,28 @@ def _missing(error):
 
 
 def _options(args):
-    """``{attack: {'checkpoint': file}}``."""
-    found = {}
+    """``{attack: {'checkpoint': file}}``, each file looked into.
+
+    Raises:
+        OSError, ValueError: a word or a file that is not accepted.
+    """
+    from . import learning
+    from .base import attack_names, takes_checkpoint
+
+    found, taking = {}, [name for name in attack_names() if takes_checkpoint(name)]
     for word in args.checkpoint:
         name, _, file = word.partition('=')
         if not file:
             raise ValueError(f'--checkpoint takes ATTACK=FILE, got {word!r}')
+        if name not in taking:
+            raise ValueError(f'--checkpoint takes ATTACK=FILE, with ATTACK one of {", ".join(taking)}, got {word!r}')
+        if name not in args.attacks or name in found:
+            why = 'is there twice' if name in found else f'is not among --attacks {",".join(args.attacks)}'
+            raise ValueError(f'--checkpoint {word!r}: {name} {why}')
+        if not Path(file).is_file():
+            raise ValueError(f'--checkpoint {word!r}: {file} is not a file that is there')
+        if name in LEARNED:  # others may have files of their own kind
+            learning.read(file, name)
         found[name] = {'checkpoint': file}
     return found
 
@@ -173,7 +219,7 @@ def _load(args):
 
     public, skipped = [], []
     if args.public:
-        found, skipped = cases.load_pictures(cases.picture_files([args.public]), args.size or 224)
+        found, skipped = cases.load_pictures(cases.picture_files([args.public], args.out), args.size or 224)
         public = list(found.values())
     dataset = handed.dataset_folder(args.source)
     if dataset is not None:
@@ -185,7 +231,7 @@ def _load(args):
         return [(None, found)], public, skipped + left, mode
     if args.against or args.key:
         raise cases.SourceError('--against and --key go with a folder that hii-mm encrypt wrote')
-    files = cases.picture_files(args.source)
+    files = cases.picture_files(args.source, args.out)
     steps = _steps(args, files)
     pictures, left = cases.load_pictures(files, 0 if args.encrypted else args.size, args.images)
     if len(pictures) + len(left) < len(files):
@@ -212,26 +258,48 @@ def _steps(args, files):
     return tuple(preview.steps(args))
 
 
-def _attack(args, settings, public, skipped, mode, sweep):
+def _attack(args, runner, settings, skipped, sweep):
+    """Run everything; ``{parameter of the sweep: [names of its settings]}``."""
     from . import cases
-    from .runner import Runner
 
-    progress = Progress()
-    budget = None if args.budget is None else args.budget * 60
-    runner = Runner(args.out, public, budget, args.seed, progress, _options(args))
-    ran = {}
+    ran, repeats = {}, args.repeats or (1 if sweep else 3)
+    left = [(*each, steps, given) for steps, given in settings for each in _settings(steps, given, sweep)]
     try:
-        for steps, given in settings:
-            for name, found in _settings(steps, given, sweep):
-                if steps is not None:
-                    found, refused = cases.try_setting(given, found, 1 if sweep else args.repeats, args.seed)
-                    skipped += [line for line in refused if line not in skipped]
-                ran.setdefault(name, []).append(found[0].setting.name() if found else None)
-                runner.run(found, args.attacks)
+        while left:
+            name, found, steps, given = left[0]
+            if steps is not None:
+                found, refused = cases.try_setting(given, found, repeats, args.seed)
+                skipped += [line for line in refused if line not in skipped]
+            ran.setdefault(name, []).append(found[0].setting.name() if found else None)
+            runner.run(found, args.attacks)
+            left.pop(0)
     except KeyboardInterrupt:
         runner.interrupted = True
-    progress.close()
-    return _write(args, runner, skipped, mode, sweep, ran)
+        _list_interrupted(runner, _asked(left, repeats), args.attacks)
+    return ran
+
+
+def _asked(left, repeats):
+    """(setting, image, repeat) of what is still to run, as far as it is known without encrypting it."""
+    from .base import Setting
+
+    for _, there, steps, given in left:
+        if steps is None:
+            yield from ((case.setting.name(), case.name, case.repeat) for case in there)
+            continue
+        setting = Setting(there)
+        for name in given:
+            yield from ((setting.name(), name, k) for k in range(repeats if setting.shuffle else 1))
+
+
+def _list_interrupted(runner, asked, attacks):
+    """List as not run what an interrupt outside of an attack kept from running."""
+    listed = {(r['setting'], r['image'], r['repeat'], r['attack']) for r in (*runner.rows, *runner.not_run)}
+    for setting, image, repeat in dict.fromkeys(asked):
+        for attack in attacks:
+            if (setting, image, repeat, attack) not in listed:
+                row = {'setting': setting, 'attack': attack, 'image': image, 'repeat': repeat}
+                runner.not_run.append({**row, 'reason': 'interrupted'})
 
 
 def _settings(steps, given, sweep):
@@ -248,7 +316,7 @@ def _write(args, runner, skipped, mode, sweep, ran):
 
     if not runner.rows and not runner.not_run:
         print('hii-mm attack: no image could be attacked: ' + '; '.join(skipped[:3]), file=sys.stderr)
-        return 1
+        return 130 if runner.interrupted else 1
     out = Path(args.out)
     about = {
         'created': time.strftime('%Y-%m-%d %H:%M'),
@@ -263,6 +331,7 @@ def _write(args, runner, skipped, mode, sweep, ran):
     rows = list({row['key']: row for row in runner.rows}.values())  # a sweep may pass one setting twice
     built = report.build(rows, runner.not_run, about)
     built['sweep'] = _curves(built, sweep, ran)
+    report.write_json(out / 'report.json', built)  # before the plots, which may fail
     drawn = [('What was recovered', plots.bars(built, out / 'recovered.png'))]
     for curve in built['sweep']:
         points = [(point['value'], point['metrics']) for point in curve['points']]
@@ -270,7 +339,6 @@ def _write(args, runner, skipped, mode, sweep, ran):
         drawn.append(
             (title, plots.curves(points, curve['parameter'], out / f'{curve["attack"]}-{curve["parameter"]}.png'))
         )
-    report.write_json(out / 'report.json', built)
     report.write_text(out / 'report.html', page(built, out, [plot for plot in drawn if plot[1]]))
     for setting in built['settings']:
         print(setting['name'])

@@ -3,8 +3,12 @@
 import os.path as osp
 from pathlib import Path
 
+import numpy as np
+
 from .base import Setting
 from .cases import Case, NothingError, SourceError
+
+JPEG_OFF = 8  # levels: by how much JPEG of quality 95 changes a pixel at most, on average
 
 
 def dataset_folder(sources):
@@ -61,12 +65,21 @@ def _add(cases, left, folder, row, data, settings, truth):
 
     try:
         encrypted = decode_as(row_bytes(osp.realpath(folder), row, data), row['mode'])
-        plain, plan = truth.of(row) if truth else (None, None)
+        plain, plan = truth.of(row, encrypted) if truth else (None, None)
     except (Reject, ValueError) as error:
         left.append(f'{row["name"]}: {error}')
     else:
         setting = Setting(settings.steps, tuple(row['plain_hw']))
         cases.append(Case(row['name'], 0, setting, encrypted, plain, plan))
+
+
+class _AnyKey:
+    """Stands for a key that is not there: where no patch is dropped, all shuffles of a picture have the same pixels."""
+
+    @staticmethod
+    def source(params, image_id):
+        """Random numbers."""
+        return np.random.default_rng(0)
 
 
 class _Truth:
@@ -87,15 +100,15 @@ class _Truth:
             )
         if settings.rename and not self.key:
             raise SourceError('the copy was renamed: --against needs --key to tell which picture is which')
-        self.files = {}
-        for file, reason in names.scan(src):
-            if reason is None:
-                image_id = osp.splitext(file)[0]
-                name = names.pseudonym(self.key, image_id) if settings.rename else image_id
-                self.files.setdefault(name, (file, image_id))
+        found = names.sources(src, settings, self.key)
+        self.files = {name: (files[0], osp.splitext(files[0])[0]) for name, files in found.items()}
 
-    def of(self, row):
+    def of(self, row, encrypted):
         """(plain pixels as they were encrypted, plan of the shuffle or None) of a row.
+
+        Args:
+            row: of the manifest.
+            encrypted: its pixels.
 
         Raises:
             ValueError, Reject: the plain picture is not there, or another one.
@@ -116,5 +129,22 @@ class _Truth:
         plain = plan_fit(self.settings, plain.shape[:2]).image(plain)
         if list(plain.shape[:2]) != list(row['plain_hw']):
             raise ValueError(f'{file} is {plain.shape[:2]}, and the manifest says {row["plain_hw"]}')
-        shuffled = self.key and self.settings.strategy != 'mixup'
-        return plain, self.settings.plans(self.key, image_id, plain.shape[:2])[-1] if shuffled else None
+        plans = self.settings.plans(self.key or _AnyKey, image_id, plain.shape[:2])
+        if not self._fits(plain, plans, encrypted):
+            raise ValueError(f'{file} is not the picture that was encrypted')
+        return plain, plans[-1] if self.key and self.settings.strategy != 'mixup' else None
+
+    def _fits(self, plain, plans, encrypted):
+        """Does the plain picture give these encrypted pixels? Without the key their order is not looked at."""
+        shuffle = Setting(self.settings.steps).shuffle
+        for plan in plans:
+            plain = plan.apply(plain)
+        if plain.shape != encrypted.shape:
+            return False
+        if shuffle and not self.key:
+            if shuffle.drop_ratio:
+                return True  # who knows which patches are left
+            plain, encrypted = (np.sort(each.reshape(-1, *each.shape[2:]), axis=0) for each in (plain, encrypted))
+        if self.settings.format == 'jpeg':
+            return np.abs(plain.astype(np.float32) - encrypted).mean() <= JPEG_OFF
+        return np.array_equal(plain, encrypted)

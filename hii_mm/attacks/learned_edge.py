@@ -60,9 +60,10 @@ class LearnedEdge(Jigsaw):
 
 
 def about(setting):
-    """What a checkpoint is trained for: the cores, and whether the pixels were mixed."""
+    """What a checkpoint is trained for: the cores, the gap, and how the pixels were mixed."""
     rs, mi = setting.shuffle, setting.mixup
-    return {'core': list(rs.core_size), 'gap': rs.gap, 'grid': mi.grid if mi else 1}
+    mixed = {'mixed': list(mi.patch_size)} if mi else {}
+    return {'core': list(rs.core_size), 'gap': rs.gap, 'grid': mi.grid if mi else 1, **mixed}
 
 
 def _strips(pieces):

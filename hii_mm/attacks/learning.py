@@ -15,7 +15,7 @@ def torch():
     try:
         import torch as module
     except ImportError as error:
-        raise ImportError(f'attacks that learn need torch: pip install torch ({error})') from None
+        raise ImportError(f'attacks that learn need torch ({error}). Run: pip install torch') from None
     return module
 
 
@@ -55,6 +55,32 @@ def save(path, attack, model, about):
     torch().save({'attack': attack, 'about': about, 'state_dict': model.state_dict()}, path)
 
 
+def read(path, attack):
+    """What a checkpoint holds.
+
+    Args:
+        path: of the file.
+        attack: name that it must be for.
+
+    Raises:
+        ValueError: no checkpoint, or one of another attack.
+        OSError: it cannot be read.
+    """
+    module = torch()
+    try:
+        found = module.load(path, map_location='cpu', weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # of a file that is none torch raises almost anything
+        raise ValueError(f'{path} is no checkpoint that hii-mm attack-train wrote ({type(error).__name__})') from None
+    if not isinstance(found, dict) or found.get('attack') != attack:
+        kind = found.get('attack') if isinstance(found, dict) else type(found).__name__
+        raise ValueError(f'{path} is a checkpoint of {kind!r}, not of {attack!r}')
+    if not isinstance(found.get('about'), dict) or not isinstance(found.get('state_dict'), dict):
+        raise ValueError(f'{path} is no checkpoint that hii-mm attack-train wrote (no weights, or no setting)')
+    return found
+
+
 def load(path, attack, about, model):
     """Fill a model from a checkpoint.
 
@@ -65,16 +91,17 @@ def load(path, attack, about, model):
         model: the module.
 
     Raises:
-        ValueError: of another attack, or trained at another setting.
+        ValueError: no checkpoint, of another attack, or trained at another setting.
         OSError: it cannot be read.
     """
-    found = torch().load(path, map_location='cpu', weights_only=True)
-    if not isinstance(found, dict) or found.get('attack') != attack:
-        kind = found.get('attack') if isinstance(found, dict) else type(found).__name__
-        raise ValueError(f'{path} is a checkpoint of {kind!r}, not of {attack!r}')
+    found = read(path, attack)
     if found['about'] != about:
         raise ValueError(f'{path} was trained at {found["about"]}, and this setting is {about}')
-    model.load_state_dict(found['state_dict'])
+    try:
+        model.load_state_dict(found['state_dict'])
+    except (RuntimeError, TypeError, AttributeError) as error:
+        first = str(error).splitlines()[0]
+        raise ValueError(f'{path} holds other weights than {attack} has at {about} ({first})') from None
     return model.eval()
 
 

@@ -35,8 +35,7 @@ class Parrot(Attack):
     def _recover(self, image, setting, given):
         torch = learning.torch()
         if self.model is None:
-            found = torch.load(self.checkpoint, map_location='cpu', weights_only=True)
-            self.labels = found.get('about', {}).get('labels', []) if isinstance(found, dict) else []
+            self.labels = learning.read(self.checkpoint, self.name)['about'].get('labels', [])
             self.model = learning.load(
                 self.checkpoint, self.name, about(setting, self.labels), network(setting, len(self.labels))
             )

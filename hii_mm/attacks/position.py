@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import learning
+from . import learned_edge, learning
 from .base import register
 from .edges import posteriors
 from .jigsaw import Jigsaw
@@ -34,7 +34,7 @@ class PositionViT(Jigsaw):
 
     def __init__(self, checkpoint=None, effort=60):
         super().__init__(effort)
-        self.checkpoint, self.model, self.grid = checkpoint, None, None
+        self.checkpoint, self.model, self.grid, self.trained = checkpoint, None, None, None
 
     def refuses(self, setting):
         """It needs a shuffle of upright pieces, and a checkpoint."""
@@ -49,6 +49,10 @@ class PositionViT(Jigsaw):
         if self.model is None:
             wanted = about(setting, self.grid)
             self.model = learning.load(self.checkpoint, self.name, wanted, network(setting, self.grid))
+            self.trained = self.grid
+        (rows, cols), (r, c) = self.grid, self.trained or self.grid
+        if (rows, cols) != (r, c):
+            raise ValueError(f'{self.checkpoint} was trained at {r} x {c} places, and this image has {rows} x {cols}')
         return super()._recover(image, setting, given)
 
     def scores(self, pieces, setting, codes):
@@ -69,9 +73,8 @@ def _beside(first, second):
 
 
 def about(setting, grid):
-    """What a checkpoint is trained for."""
-    rs, mi = setting.shuffle, setting.mixup
-    return {'core': list(rs.core_size), 'gap': rs.gap, 'grid': mi.grid if mi else 1, 'places': list(grid)}
+    """What a checkpoint is trained for: as of learned-edge, and the grid of places."""
+    return {**learned_edge.about(setting), 'places': list(grid)}
 
 
 def network(setting, grid):

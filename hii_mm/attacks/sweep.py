@@ -1,10 +1,12 @@
 """Settings along one parameter at a time, for the curves of ``--sweep``."""
 
+import math
 from dataclasses import replace
 
 from ..encryption import MixupParams, ShuffleParams
 
 ACCEPTED = 'gap=A:B, drop=A:B[:STEP], window=A:B, patch=A:B:STEP, orient, mixup; with commas between them'
+MOST = 50  # values of one parameter
 
 
 def parse(text, steps):
@@ -44,12 +46,14 @@ def _span(word, span, kind):
         step = more[0] if more else 0.25 if kind is float else 1
     except ValueError:
         raise ValueError(f'--sweep takes {ACCEPTED}, got {word!r}') from None
+    if kind is float and not all(map(math.isfinite, (low, high, step))):
+        raise ValueError(f'--sweep takes finite numbers, got {word!r}')
     if step <= 0 or high < low or len(more) > 1:
         raise ValueError(f'--sweep needs A:B[:STEP] with A at most B and a STEP above 0, got {word!r}')
-    count = int((high - low) / step + 1e-9) + 1
-    if count > 50:
-        raise ValueError(f'--sweep takes at most 50 values, got {count} in {word!r}')
-    return [round(low + k * step, 6) if kind is float else low + k * step for k in range(count)]
+    steps = (high - low) // step if kind is int else (high - low) / step + 1e-9
+    if steps >= MOST:
+        raise ValueError(f'--sweep takes at most {MOST} values a parameter, got more in {word!r}')
+    return [round(low + k * step, 6) if kind is float else low + k * step for k in range(int(steps) + 1)]
 
 
 def _with(steps, shuffle, field, value):

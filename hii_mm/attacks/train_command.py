@@ -1,5 +1,6 @@
 """``hii-mm attack-train``: train an attack that learns, on public photos."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -28,17 +29,21 @@ def add_command(commands):
 
 
 def run(args):
-    """Train and write; 0, or 2 for what is not accepted."""
+    """Train and write; 0, 1 where the training came to nothing, or 2 for what is not accepted."""
     import importlib
 
     try:
         from .base import Setting
-        from .cases import load_pictures, picture_files
+        from .cases import check_folder, load_pictures, picture_files
 
         if args.steps is not None and args.steps < 1:
             raise ValueError(f'--steps must be at least 1, got {args.steps}')
         module = importlib.import_module(f'{__package__}.{LEARNED[args.attack]}')
+        if Path(args.out).is_dir():
+            raise ValueError(f'--out must be a file, and {args.out} is a folder')
+        check_folder(Path(args.out).parent, f'--out {args.out!r}')
         setting = Setting(preview.steps(args), (args.size, args.size))
+        _check_size(args.size, setting)
         why = module_refuses(args.attack, setting)
         if why:
             raise ValueError(f'{args.attack}: {why}')
@@ -60,6 +65,9 @@ def run(args):
     except (ImportError, OSError, TypeError, ValueError) as error:
         print(f'hii-mm attack-train: {error}', file=sys.stderr)
         return 2
+    if not math.isfinite(losses[-1]):
+        print(f'hii-mm attack-train: the last loss is {losses[-1]}, so {args.out} was not written', file=sys.stderr)
+        return 1
     from . import learning
 
     out = Path(args.out)
@@ -69,6 +77,13 @@ def run(args):
     os.replace(partial, out)
     print(f'{out}: {args.attack} at {setting.name()}, {len(photos)} photos, last loss {losses[-1]:.4f}')
     return 0
+
+
+def _check_size(size, setting):
+    """Raise ValueError where images of a side hold fewer than 2 x 2 patches."""
+    h, w = setting.steps[0].patch_size
+    if size < 2 * max(h, w):
+        raise ValueError(f'--size must be at least {2 * max(h, w)}, two patches of {h} x {w} a side, got {size}')
 
 
 def module_refuses(name, setting):

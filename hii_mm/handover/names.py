@@ -163,6 +163,23 @@ def why_not(image_id, extension, settings):
     return None
 
 
+def sources(src, settings, key):
+    """Everything in SRC that a picture of the copy could come from.
+
+    Returns:
+        dict: {image id, or pseudonym with ``rename``: [paths below SRC]}, a
+        picture before what lies beside it, such as a file of its labels.
+    """
+    found = {}
+    for file, reason in scan(src):
+        image_id = osp.splitext(file)[0]
+        if reason is None:
+            found.setdefault(pseudonym(key, image_id) if settings.rename else image_id, []).append(file)
+    for files in found.values():
+        files.sort(key=lambda file: why_not(*osp.splitext(file), settings) is not None)
+    return found
+
+
 def _without_clashes(found):
     """The entries, those rejected whose new name is also that of a folder."""
     folders = set()

@@ -84,7 +84,7 @@ def verify(dst, key=None, src=None, workers=1, progress=None):  # noqa: C901
         yield names.MANIFEST, 'no plain file'
     yield from _files(dst, expected)
     known, seen = {names.MANIFEST, *expected}, 0
-    sources = None if src is None else _sources(osp.realpath(src), settings, key)
+    sources = None if src is None else names.sources(osp.realpath(src), settings, key)
 
     def items():
         nonlocal seen
@@ -147,18 +147,6 @@ def _extra(dst, known):
 def _source_key(name, settings):
     """What a picture of the copy and its source have in common."""
     return osp.splitext(osp.basename(name))[0] if settings.rename else names.to_id(name, settings)
-
-
-def _sources(src, settings, key):
-    """``{common key: [paths below SRC]}`` of everything in SRC that could be a source, or that nobody told of."""
-    found = {}
-    for file, reason in names.scan(src):
-        image_id = osp.splitext(file)[0]
-        if reason is None:
-            found.setdefault(names.pseudonym(key, image_id) if settings.rename else image_id, []).append(file)
-    for files in found.values():  # a picture before what lies beside it, such as its labels
-        files.sort(key=lambda file: names.why_not(*osp.splitext(file), settings) is not None)
-    return found
 
 
 def _left_out(dst, sources, key, settings, expected):
