@@ -51,7 +51,7 @@ def test_a_setting_is_tried_on_plain_photos(folder, tmp_path, capsys):
     assert found['jigsaw']['metrics']['surviving']['mean'] > 0.9
     assert found['identity']['metrics']['surviving']['mean'] < 0.2
     assert found['linkage']['metrics']['named'] == pytest.approx(
-        {'mean': 1, 'worst_decile': 1, 'low': 1, 'high': 1, 'count': 6}
+        {'mean': 1, 'worst_decile': 1, 'low': 1, 'high': 1, 'count': 6, 'images': 3}
     )
     assert found['known-plaintext']['metrics']['surviving']['mean'] > 0.9
     assert found['mixup-inverse']['status'] == 'not run'

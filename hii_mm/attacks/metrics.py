@@ -5,9 +5,12 @@ piece of the encrypted image, counted row by row, that belongs there, or -1.
 ``plan.permutation`` says which plain patch each piece is.
 """
 
+import hashlib
+import warnings
+
 import numpy as np
 
-from .pieces import as_uint8, resized
+from .pieces import as_uint8, resized, turn
 
 
 def classes(pieces):
@@ -15,6 +18,20 @@ def classes(pieces):
     flat = np.ascontiguousarray(pieces).reshape(len(pieces), -1)
     _, first, inverse = np.unique(flat, axis=0, return_index=True, return_inverse=True)
     return first[inverse.ravel()]
+
+
+def turned_classes(pieces):
+    """int64 (n, 8): what each piece shows under each code of :func:`.pieces.turn`; equal pixels share a number.
+
+    So a flat piece has one number for all codes. An oblong piece that lies
+    never shows what one that stands does.
+    """
+    seen, found = {}, np.empty((len(pieces), 8), np.int64)
+    for code in range(8):
+        for k, form in enumerate(np.ascontiguousarray(turn(pieces, code))):
+            content = form.shape, hashlib.blake2b(form.data, digest_size=16).digest()
+            found[k, code] = seen.setdefault(content, len(seen))
+    return found
 
 
 class Places:
@@ -39,48 +56,90 @@ class Places:
             - component: the largest 4-connected group joined by right adjacencies / pieces.
             - perfect: 1 if direct is 1, else 0.
         """
-        permutation, (u, v) = np.asarray(permutation), plain_grid
-        truth = np.full(u * v, -1)
-        truth[permutation] = np.arange(len(permutation))
         label = np.arange(len(permutation)) if same is None else np.asarray(same)
-        truth = np.where(truth >= 0, label[truth], -1).reshape(u, v)
-        found = np.where(places >= 0, label[places], -1)
-        seams = [_seams(found, truth, axis) for axis in (0, 1)]
-        right = sum(int(part[0].sum()) for part in seams)
-        direct = _direct(found, truth) / len(permutation)
-        kept = sum(part[1] for part in seams)
-        return {
-            'direct': direct,
-            'neighbour': min(1.0, right / max(1, 2 * u * v - u - v)),
-            'surviving': min(1.0, right / kept) if kept else float('nan'),
-            'component': _largest(found, seams) / len(permutation),
-            'perfect': float(direct == 1),
-        }
+        return _score(np.where(places >= 0, label[places], -1), _truth(label, permutation, plain_grid))
 
     @staticmethod
     def turned(places, turns, permutation, orientation, plain_grid, same=None):
         """As :meth:`calculate`, where pieces were turned.
 
-        A piece counts only if it is turned right. The whole picture may be
-        turned or mirrored: the best of all 8 ways counts.
+        A piece counts only if it shows, as it is turned, what belongs there.
+        The whole picture may be turned or mirrored: the best of all 8 ways counts.
 
         Args:
             places: int (rows, columns), as there.
             permutation: int (n,), as there.
             plain_grid: (rows, columns), as there.
-            same: int (n,) or None, as there.
+            same: int (n, 8), from :func:`turned_classes`; or (n,), as there: then only
+                the code that undoes the owner's turns a piece right, whatever it shows; or None.
             turns: int (rows, columns), how each piece was turned back.
             orientation: int (n,), how the owner turned it.
         """
-        best = None
+        index = np.arange(len(permutation))
+        label = index if same is None else np.asarray(same)
+        label = label[:, None] * 8 + np.arange(8) if label.ndim == 1 else label
+        found, grids = np.where(places >= 0, label[places, turns], -1), []
         for code in range(8):
-            want = np.array([_compose(_inverse(int(o)), code) for o in orientation])
-            wrong = (places >= 0) & (np.asarray(turns) != want[np.maximum(places, 0)])
-            grid = _turned_grid(np.where(wrong, -1, places), _inverse(code))
-            score = Places.calculate(grid, permutation, plain_grid, same)
-            if best is None or (score['neighbour'], score['direct']) > (best['neighbour'], best['direct']):
-                best = score
-        return best
+            want = np.array([_compose(_inverse(turned), code) for turned in range(8)])[orientation]
+            truth = _truth(label[index, want], permutation, plain_grid)
+            grid = _turned_grid(found, _inverse(code))
+            right = sum(int(_seams(grid, truth, axis)[0].sum()) for axis in (0, 1))
+            grids.append((right, grid, truth))
+        most = max(right for right, _, _ in grids)
+        scores = [_score(grid, truth) for right, grid, truth in grids if right == most]
+        return max(scores, key=lambda score: score['direct'])
+
+
+def chance(params, plan, same=None, seed=0, rounds=20):
+    """What the places of :class:`Places` score where nothing is known.
+
+    The pieces are left as they lie, and this is compared with random other
+    plans of the same parameters: the mean of each figure.
+
+    Args:
+        params: the :class:`hii_mm.encryption.ShuffleParams`.
+        plan: the :class:`hii_mm.encryption.ShufflePlan` of an image; its size counts alone.
+        same: as :class:`Places` takes it: equal pieces make chance higher.
+        seed: of the plans.
+        rounds: how many plans.
+
+    Returns:
+        dict of floats; what is never defined is left out.
+    """
+    rng, places, scores = np.random.default_rng(seed), np.arange(plan.permutation.size).reshape(plan.shape), []
+    for _ in range(rounds):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of a window of one patch, which the owner was told
+            other = params.plan(plan.plain_shape, rng)
+        if other.orientation is None:
+            scores.append(Places.calculate(places, other.permutation, other.grid.shape, same))
+        else:
+            where = other.permutation, other.orientation, other.grid.shape, same
+            scores.append(Places.turned(places, np.zeros_like(places), *where))
+    found = {name: [score[name] for score in scores if np.isfinite(score[name])] for name in scores[0]}
+    return {name: float(np.mean(values)) for name, values in found.items() if values}
+
+
+def _truth(label, permutation, plain_grid):
+    """The label of the piece of each plain patch, -1 where it was dropped: int (rows, columns)."""
+    truth = np.full(plain_grid[0] * plain_grid[1], -1)
+    truth[permutation] = label
+    return truth.reshape(plain_grid)
+
+
+def _score(found, truth):
+    """The figures of :meth:`Places.calculate`, of two grids of labels."""
+    (u, v), pieces = truth.shape, int((truth >= 0).sum())
+    seams = [_seams(found, truth, axis) for axis in (0, 1)]
+    right, kept = sum(int(part[0].sum()) for part in seams), sum(part[1] for part in seams)
+    direct = _direct(found, truth) / pieces
+    return {
+        'direct': direct,
+        'neighbour': min(1.0, right / max(1, 2 * u * v - u - v)),
+        'surviving': min(1.0, right / kept) if kept else float('nan'),
+        'component': _largest(found, seams) / pieces,
+        'perfect': float(direct == 1),
+    }
 
 
 def _compose(first, then):
@@ -210,25 +269,34 @@ def floors(plain, encrypted, patch_size):
     return {name: Likeness.calculate(plain, picture) for name, picture in pictures.items()}
 
 
-def summary(values, seed=0, rounds=2000):
+def summary(values, seed=0, rounds=2000, images=None):
     """Mean, worst decile and a 95 % bootstrap interval of the mean.
 
-    The worst decile, for the owner, is the mean of the highest tenth (at least
-    one) of the values: what is recovered of the images that fared worst.
+    Several runs on one image are no independent samples: mean and interval are
+    over the images, each with the mean of its runs. The worst decile, for the
+    owner, is the mean of the highest tenth (at least one) of the values: what
+    is recovered in the runs that fared worst.
 
     Args:
         values: floats; nan are left out.
         seed: of the bootstrap, so that it is the same each time.
         rounds: how often it draws.
+        images: the name of the image behind each value; None: each has its own.
 
     Returns:
-        dict: ``mean``, ``worst_decile``, ``low``, ``high``, ``count``; None where there is no value.
+        dict: ``mean``, ``worst_decile``, ``low``, ``high``, None where there is no value;
+        ``count`` of values and ``images``, how many different ones they are of.
     """
-    values = np.asarray([value for value in values if value is not None and np.isfinite(value)], np.float64)
-    if not len(values):
-        return {'mean': None, 'worst_decile': None, 'low': None, 'high': None, 'count': 0}
-    draws = np.random.default_rng(seed).integers(len(values), size=(rounds, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
+    by_image = {}
+    for name, value in zip(range(len(values)) if images is None else images, values):
+        if value is not None and np.isfinite(value):
+            by_image.setdefault(name, []).append(float(value))
+    if not by_image:
+        return {'mean': None, 'worst_decile': None, 'low': None, 'high': None, 'count': 0, 'images': 0}
+    means, values = np.array([np.mean(found) for found in by_image.values()]), np.concatenate([*by_image.values()])
+    draws = np.random.default_rng(seed).integers(len(means), size=(rounds, len(means)))
+    low, high = np.quantile(means[draws].mean(axis=1), [0.025, 0.975])
     worst = np.sort(values)[-max(1, len(values) // 10) :].mean()
-    numbers = {'mean': values.mean(), 'worst_decile': worst, 'low': low, 'high': high}
-    return {**{name: float(number) for name, number in numbers.items()}, 'count': len(values)}
+    numbers = {'mean': means.mean(), 'worst_decile': worst, 'low': low, 'high': high}
+    counts = {'count': len(values), 'images': len(means)}
+    return {**{name: float(number) for name, number in numbers.items()}, **counts}

@@ -23,9 +23,9 @@ img.plot { max-width: 100% }
 SHOWN = {
     'direct': ('right place', '{:.1%}'),
     'neighbour': ('right neighbours', '{:.1%}'),
-    'surviving': ('of surviving pairs', '{:.1%}'),
+    'surviving': ('right neighbours among the kept pieces', '{:.1%}'),
     'component': ('largest part', '{:.1%}'),
-    'perfect': ('whole pictures', '{:.1%}'),
+    'perfect': ('all kept pieces in place', '{:.1%}'),
     'top1': ('neighbour ranked first', '{:.1%}'),
     'named': ('right photo named', '{:.1%}'),
     'psnr': ('PSNR, dB', '{:.1f}'),
@@ -120,6 +120,9 @@ def _pictures(title, row, metric, out):
     value = row['metrics'].get(metric)
     figure = f', {SHOWN[metric][0]} {SHOWN[metric][1].format(value)}' if value is not None else ''
     captions = {'plain': 'plain', 'encrypted': 'encrypted', 'recovered': f'recovered: {title}, {row["image"]}{figure}'}
+    if row.get('labels'):
+        read = ', '.join(f'{label} {share:.0%}' for label, share in row['labels'])
+        captions['encrypted'] = f'encrypted, {row["image"]}; read as: {read}'
     cells = [
         f'<figure><img alt="{_text(captions[kind])}" src="{_data(Path(out) / name)}">'
         f'<figcaption>{_text(captions[kind])}</figcaption></figure>'
@@ -146,7 +149,8 @@ def _not_run(not_run, failed):
 def summary_table(report):
     """The figures as a Markdown table, one line a setting and attack."""
     head = (
-        'setting, attack, right neighbours, largest part, whole, right photo named, PSNR (encrypted), SSIM (encrypted)'
+        'setting, attack, right neighbours among the kept pieces, largest part, all kept pieces in place, '
+        'right photo named, PSNR (encrypted), SSIM (encrypted)'
     )
     columns = [*head.split(', '), 's an image']
     lines = ['| ' + ' | '.join(columns) + ' |', '|---' * len(columns) + '|']

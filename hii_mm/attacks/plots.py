@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
-LABELS = {'surviving': 'right neighbours', 'component': 'largest part', 'ssim': 'SSIM', 'named': 'right photo named'}
+LABELS = {
+    'surviving': 'right neighbours among the kept pieces',
+    'component': 'largest part',
+    'ssim': 'SSIM',
+    'named': 'right photo named',
+}
 
 
 def _figure(width, height):
@@ -27,7 +32,7 @@ def bars(report, path):
                     break
     if not found:
         return None
-    figure, axes = _figure(9, 1 + 0.35 * len(found))
+    figure, axes = _figure(11, 1 + 0.35 * len(found))
     means = [values['mean'] for _, values in found]
     errors = [[v['mean'] - v['low'] for _, v in found], [v['high'] - v['mean'] for _, v in found]]
     axes.barh(range(len(found)), means, xerr=errors, color='#6b8fb3', ecolor='#333333')

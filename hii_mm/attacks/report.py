@@ -72,10 +72,11 @@ def _attack(name, rows, setting, not_run):
     if not rows:
         return {**entry, 'verdict': f'{name} was not run: {"; ".join(entry["reasons"])}.'}
     metrics = list(dict.fromkeys(metric for row in rows for metric in row['metrics']))
-    entry['metrics'] = {metric: summary([row['metrics'].get(metric) for row in rows]) for metric in metrics}
-    entry['seconds'] = summary([row['seconds'] for row in rows])
-    entry['confidence'] = summary([row['confidence'] for row in rows])
+    entry['metrics'] = {metric: _summary(rows, [row['metrics'].get(metric) for row in rows]) for metric in metrics}
+    entry['seconds'] = _summary(rows, [row['seconds'] for row in rows])
+    entry['confidence'] = _summary(rows, [row['confidence'] for row in rows])
     entry['floors'] = _floors(rows)
+    entry |= _beside(rows)
     entry['main'] = main_metric(name, metrics)
     ranked = _ranked(rows, entry['main'])
     entry['examples'] = {
@@ -85,6 +86,22 @@ def _attack(name, rows, setting, not_run):
     }
     entry['verdict'] = verdict(name, entry)
     return entry
+
+
+def _summary(rows, values):
+    return summary(values, images=[row['image'] for row in rows])
+
+
+def _beside(rows):
+    """What is known of some runs beside their figures; see ``docs/attacks.md``."""
+    means = {name: _summary(rows, [row.get(name) for row in rows])['mean'] for name in ('dropped', 'missing', 'bag')}
+    labels = Counter(row['labels'][0][0] for row in rows if row.get('labels'))
+    return {
+        **means,
+        'labels': dict(labels.most_common()),
+        'recovered': sum('recovered' in row['pictures'] for row in rows),
+        'truth': sum('plain' in row['pictures'] for row in rows),
+    }
 
 
 def _against(entry, other):
@@ -117,45 +134,86 @@ def _floors(rows):
     found = {}
     for floor in dict.fromkeys(name for row in rows for name in row['floors']):
         metrics = dict.fromkeys(metric for row in rows for metric in row['floors'].get(floor, {}))
-        found[floor] = {m: summary([row['floors'].get(floor, {}).get(m) for row in rows])['mean'] for m in metrics}
+        found[floor] = {m: _summary(rows, [r['floors'].get(floor, {}).get(m) for r in rows])['mean'] for m in metrics}
     return found
 
 
 def verdict(name, entry):
     """What was recovered, in words. Never that something is safe."""
     metrics, cost = entry.get('metrics', {}), f'{entry["seconds"]["mean"]:.2g} s an image'
-    if not metrics:
-        return (
-            f'{name} gave back the pictures below, in {cost}. There is no truth to compare with: look at them. '
-            f'The attack itself is {entry["confidence"]["mean"]:.0%} certain.'
-        )
     supposed = f' (supposing {entry["supposing"]})' if entry['supposing'] else ''
-    parts = [part for part in (_pieces(metrics, entry), _named(metrics, entry), _likeness(metrics, entry)) if part]
-    return f'{name}{supposed}: ' + ' '.join(parts) + _judges(metrics) + f' Cost: {cost}.'
+    parts = _pieces(metrics, entry), _named(metrics, entry), _likeness(metrics, entry), _labels(entry), _bag(entry)
+    said = ' '.join(part for part in (*parts, _unmeasured(metrics, entry)) if part)
+    return f'{name}{supposed}: {said}' + _judges(metrics) + f' Cost: {cost}.'
+
+
+def _unmeasured(metrics, entry):
+    """What to make of an attack without any figure."""
+    if metrics:
+        return ''
+    sure = f'The attack itself is {entry["confidence"]["mean"]:.0%} certain.'
+    if entry.get('recovered'):
+        why = 'No figure compares them with the plain images' if entry['truth'] else 'There is no truth to compare with'
+        return f'It gave back the pictures below. {why}: look at them. {sure}'
+    picture = '' if entry.get('labels') else 'It gave back no picture. '
+    why = 'It found nothing that could be compared with the plain images. ' if entry.get('truth') else ''
+    return picture + why + sure
+
+
+def _labels(entry):
+    """What a recogniser read, and how often."""
+    found = list(entry.get('labels') or {})
+    if not found:
+        return ''
+    read = [f'"{label}" ({entry["labels"][label]})' for label in found[:5]]
+    more = f' and {len(found) - 5} more' if len(found) > 5 else ''
+    if len(found) == 1:
+        return f'It read the label "{found[0]}" from the encrypted images. It returns no picture.'
+    return f'It read the labels {", ".join(read)}{more} from the encrypted images. It returns no picture.'
+
+
+def _bag(entry):
+    if entry.get('bag') is None:
+        return ''
+    return (
+        f'The pieces that it found, in no order, are {entry["bag"]:.2f} times as far from the true ones as '
+        'the mean piece is (0: all of them found, 1: nothing).'
+    )
 
 
 def _pieces(metrics, entry):
     if 'neighbour' not in metrics:
         return ''
-    mean = metrics['surviving']['mean'] if metrics.get('surviving', {}).get('mean') is not None else 0
-    chance = entry['floors'].get('chance', {}).get('neighbour', 0)
+    mean, lost = metrics.get('surviving', {}).get('mean'), entry.get('missing') or 0
+    missing = f'; {lost:.0%} of each picture is missing' if lost >= 0.005 else ''
+    if mean is None:
+        return f'No two neighbouring pieces were kept, so none can be put side by side{missing}.'
+    chance = entry['floors'].get('chance', {}).get('surviving')
+    luck = '' if chance is None else f' (chance {chance:.1%})'
+    kept = ' that were kept' if entry.get('dropped') else ''
     if entry['name'] == 'identity':
-        return f'{mean:.1%} of neighbouring pieces lie side by side in the encrypted image as it is.'
-    if mean >= 0.9:
-        words = 'The pictures were reassembled'
-    elif mean >= 0.4:
-        words = 'Large parts of the pictures were reassembled'
-    elif mean >= 0.1:
-        words = 'Parts of the pictures were reassembled'
-    else:
-        words = 'Few pieces were put together by this attack'
+        return f'{mean:.1%} of the neighbouring pieces{kept} lie side by side in the encrypted image as it is{luck}.'
     perfect = metrics['perfect']['mean']
     whole = f', {perfect:.0%} of the pictures are whole again' if perfect > 0 else ''
+    if missing:
+        whole = (f', all kept pieces in place in {perfect:.0%} of the pictures' if perfect > 0 else '') + missing
     return (
-        f'{words}: {mean:.0%} of the neighbouring pieces that were kept are side by side again '
-        f'(chance {chance:.1%}){whole}; the largest connected part has {metrics["component"]["mean"]:.0%} '
-        f'of the pieces, {metrics["component"]["worst_decile"]:.0%} in the worst tenth.'
+        f'{_how_much(mean, entry)}: {mean:.0%} of the neighbouring pieces that were kept are side by side again'
+        f'{luck}{whole}; the largest connected part has {metrics["component"]["mean"]:.0%} '
+        f'of the kept pieces, {metrics["component"]["worst_decile"]:.0%} in the worst tenth.'
     )
+
+
+def _how_much(share, entry):
+    """The first words of a verdict; where patches were dropped it is never the pictures."""
+    what = 'kept pieces' if entry.get('dropped') else 'pictures'
+    if share >= 0.9:
+        return f'The {what} were reassembled'
+    if share >= 0.4:
+        return f'Large parts of the {what} were reassembled'
+    if share >= 0.1:
+        return f'Parts of the {what} were reassembled'
+    return 'Few pieces were put together by this attack'
 
 
 def _named(metrics, entry):
@@ -195,7 +253,7 @@ def write_text(path, text):
     """Write a file whole or not at all."""
     path = Path(path)
     partial = path.with_name(path.name + '.part')
-    partial.write_text(text, encoding='utf-8')
+    partial.write_bytes(text.encode('utf-8', errors='backslashreplace'))  # a file's name may be no UTF-8
     os.replace(partial, path)
 
 

@@ -12,10 +12,11 @@ from PIL import Image
 from .. import __version__
 from . import judges
 from .base import Given, make
-from .metrics import Likeness, Places, Retrieval, classes, floors
+from .metrics import Likeness, Places, Retrieval, chance, classes, floors, turned_classes
 from .pieces import as_uint8, cut, resized, turn
 
 MANY = 40  # candidates for linkage at most
+LABELS = 3  # of those that a recogniser gives, how many a row keeps
 
 
 class Runner:
@@ -34,48 +35,59 @@ class Runner:
         self.out, self.public, self.seed, self.say = Path(out), list(public), seed, say
         self.options, self.deadline = options or {}, None if budget is None else time.monotonic() + budget
         self.rows, self.not_run, self.interrupted = [], [], False
-        self._attacks, self._judged, self._stopped = {}, {}, None
+        self._attacks, self._judged, self._chances, self._digests, self._stopped = {}, {}, {}, {}, None
         (self.out / 'images').mkdir(parents=True, exist_ok=True)
         self._done = self._read()
 
     def run(self, cases, attacks):
-        """Run all attacks on all cases, image by image, so that a budget cuts all attacks alike."""
-        total, start = len(cases) * len(attacks), len(self.rows) + len(self.not_run)
+        """Run all attacks on all cases, image by image, so that a budget cuts all attacks alike.
+
+        After Ctrl-C, and out of budget, what is done already is still taken and all else listed.
+        """
+        total, start = len(cases) * len(attacks), self._count()
         for case in cases:
             for name in attacks:
-                why = self._stopped or self._refusal(name, case, cases)
-                if why:
-                    self._skip(name, case, why)
-                else:
+                before = self._count()
+                try:
                     self._one(name, case, cases)
-                done = len(self.rows) + len(self.not_run) - start
-                self.say(f'{done}/{total} {case.setting.name()}: {name} on {case.name}')
+                    self.say(f'{self._count() - start}/{total} {case.setting.name()}: {name} on {case.name}')
+                except KeyboardInterrupt:
+                    self.interrupted, self._stopped = True, 'interrupted'
+                    if self._count() == before:
+                        self._skip(name, case, self._stopped)
+
+    def _count(self):
+        return len(self.rows) + len(self.not_run)
 
     def _one(self, name, case, cases):
-        key = self._key(name, case)
-        if key in self._done:
-            self.rows.append(self._done[key])
-            return
-        if self.deadline is not None and time.monotonic() > self.deadline:
-            self._stopped = 'out of budget'
-            self._skip(name, case, self._stopped)
-            return
+        """Take the row that is there already, or add a new one, or say why there is none."""
         try:
-            row = self._attack(name, case, cases, key)
-        except KeyboardInterrupt:
-            self.interrupted, self._stopped = True, 'interrupted'
-            self._skip(name, case, self._stopped)
-        except (ValueError, ImportError) as error:
-            self._skip(name, case, str(error))
-        else:
-            self.rows.append(row)
+            given = self._given(name, case, cases)
+            key = self._key(name, case, given)
+            row = self._done.get(key)
+            why = None if row else self._stopped or self._refusal(name, case, given) or self._late()
+            if not row and not why:
+                row = self._attack(name, case, given, key)
+        except (ValueError, ImportError, OSError) as error:
+            why = str(error) or type(error).__name__
+        if why:
+            self._skip(name, case, why)
+            return
+        self.rows.append(row)
+        if key not in self._done:
+            self._done[key] = row
             with open(self.out / 'results.jsonl', 'a') as file:
                 file.write(json.dumps(row, allow_nan=False) + '\n')
 
-    def _attack(self, name, case, cases, key):
+    def _late(self):
+        """The reason to stop, if the budget is spent."""
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            self._stopped = 'out of budget'
+        return self._stopped
+
+    def _attack(self, name, case, given, key):
         """Recover, measure, keep the picture; the row of results."""
         attack = self._attacks.get((name, case.setting.steps))
-        given = self._given(name, case, cases)
         if attack is None:
             attack = make(name, **self.options.get(name, {}))
             attack.prepare(case.setting, given)
@@ -92,6 +104,8 @@ class Runner:
             'metrics': {},
             'floors': {},
             'pictures': {},
+            **_said(found.extra),
+            **_lost(case.plan),
         }
         if case.plain is not None:
             found = self._measure(row, case, found, given)
@@ -103,19 +117,9 @@ class Runner:
 
     def _measure(self, row, case, found, given):
         """Fill in metrics and floors; returns the recovery, turned as a whole where that fits better."""
-        measured, plan, plain = {}, case.plan, case.plain
+        measured, luck, plan, plain = {}, {}, case.plan, case.plain
         if found.places is not None and plan is not None:
-            same = classes(cut(np.ascontiguousarray(case.encrypted), plan.shape))
-            where = plan.permutation, plan.grid.shape, same
-            if plan.orientation is None:
-                measured |= Places.calculate(found.places, *where)
-            else:
-                turns = found.turns if found.turns is not None else np.zeros_like(found.places)
-                measured |= Places.turned(
-                    found.places, turns, plan.permutation, plan.orientation, plan.grid.shape, same
-                )
-            if 'right' in found.extra:
-                measured['top1'] = Retrieval.calculate(found.extra['right'], found.extra['down'], *where)
+            measured, luck = self._places(case, found)
         if found.image is not None:
             found, likeness = _best_turn(plain, found, plan)
             measured |= likeness
@@ -123,14 +127,37 @@ class Runner:
             measured |= judges.judge(expected, resized(found.image, plain.shape[:2])) if expected else {}
         if found.ranking is not None and given.candidates:
             measured['named'] = float(_index(given.candidates, plain) == found.ranking[0])
+            luck['named'] = 1 / len(given.candidates)
         patch = (case.setting.mixup or case.setting.shuffle).patch_size
         row['floors'] = floors(plain, case.encrypted, patch)
         row['metrics'] = {name: float(value) for name, value in measured.items() if np.isfinite(value)}
-        if plan is not None:
-            row['floors']['chance'] = {'neighbour': 1 / (plan.grid.shape[0] * plan.grid.shape[1])}
-        if found.ranking is not None:
-            row['floors']['chance'] = {'named': 1 / len(given.candidates)}
+        if luck:
+            row['floors']['chance'] = luck
         return found
+
+    def _places(self, case, found):
+        """(figures of the places that an attack found, the same of chance)."""
+        plan, extra = case.plan, found.extra
+        pieces = cut(np.ascontiguousarray(case.encrypted), plan.shape)
+        same = classes(pieces) if plan.orientation is None else turned_classes(pieces)
+        where = plan.grid.shape, same
+        if plan.orientation is None:
+            measured = Places.calculate(found.places, plan.permutation, *where)
+        else:
+            turns = found.turns if found.turns is not None else np.zeros_like(found.places)
+            measured = Places.turned(found.places, turns, plan.permutation, plan.orientation, *where)
+        if 'right' in extra:
+            measured['top1'] = Retrieval.calculate(extra['right'], extra['down'], plan.permutation, *where)
+        return measured, self._chance(case, same)
+
+    def _chance(self, case, same):
+        """Chance, computed once for all images of a size without equal pieces; for others from fewer plans."""
+        alike = len(np.unique(same)) < same.size
+        key = case.setting.steps, case.plan.plain_shape, self._digest(same) if alike else None
+        if key not in self._chances:
+            rounds = 5 if alike else 20
+            self._chances[key] = chance(case.setting.shuffle, case.plan, same, [self.seed, 20], rounds)
+        return dict(self._chances[key])
 
     def _expected(self, case):
         if case.name not in self._judged:
@@ -145,8 +172,10 @@ class Runner:
                 others.setdefault(other.name, other)
         if name == 'linkage' and case.plain is not None:
             decoys = [other.plain for other in others.values()][: MANY - 1] + self.public
-            place = int(np.random.default_rng(self.seed).integers(min(len(decoys), MANY - 1) + 1))
-            decoys = decoys[: MANY - 1]
+            decoys = [photo for photo in decoys if not np.array_equal(photo, case.plain)][: MANY - 1]
+            if not decoys:
+                return Given(tuple(self.public))
+            place = int(np.random.default_rng(self.seed).integers(len(decoys) + 1))
             return Given(tuple(self.public), candidates=(*decoys[:place], case.plain, *decoys[place:]))
         if name == 'known-plaintext' and case.plan is not None:
             alike = [other for other in others.values() if other.plain.shape == case.plain.shape]
@@ -179,28 +208,60 @@ class Runner:
             views.append((case.setting.encrypt(moved, rng)[0], shift))
         return views
 
-    def _refusal(self, name, case, cases):
+    def _refusal(self, name, case, given):
         attack = make(name, **self.options.get(name, {}))
-        missing = [need for need in attack.needs if not len(getattr(self._given(name, case, cases), need))]
+        missing = [need for need in attack.needs if not len(getattr(given, need))]
         if missing and case.plain is None:
             return f'needs {" and ".join(missing)}, which only an owner has' + (
                 ' (or give photos with --public)' if 'candidates' in missing else ''
             )
+        if name == 'linkage' and missing:
+            return 'needs other photos to tell it from (give some with --public)'
         return attack.refuses(case.setting) or (f'needs {" and ".join(missing)}' if missing else None)
 
     def _skip(self, name, case, why):
         row = {'setting': case.setting.name(), 'attack': name, 'image': case.name, 'repeat': case.repeat}
         self.not_run.append({**row, 'reason': why})
 
-    def _key(self, name, case):
+    def _key(self, name, case, given):
         """What a result depends on, hashed."""
-        digest = hashlib.sha256()
-        words = [__version__, name, repr(case.setting), repr(self.options.get(name)), self.seed, case.name, case.repeat]
-        digest.update(json.dumps([str(word) for word in words]).encode())
-        for picture in (case.encrypted, case.plain):
-            if picture is not None:
-                digest.update(np.ascontiguousarray(picture).data)
-        return digest.hexdigest()[:16]
+        options, plan = self.options.get(name, {}), case.plan
+        words = [__version__, name, repr(case.setting), repr(options), self.seed, case.name, case.repeat]
+        words += [self._content(options.get('checkpoint')), self._digest(case.encrypted), self._once(case.plain)]
+        words += [self._digest(part) for part in (plan.permutation, plan.orientation)] if plan else []
+        if self._uses_public(name):
+            words += ['public', *map(self._once, given.public)]
+        words += ['candidates', *map(self._once, given.candidates)]
+        words += ['pairs', *(self._digest(image) for pair in given.pairs for image in pair)]
+        words += ['views', *(word for image, shift in given.views for word in (self._digest(image), shift))]
+        return hashlib.sha256(json.dumps([str(word) for word in words]).encode()).hexdigest()[:16]
+
+    def _uses_public(self, name):
+        """Ours say in ``needs`` if they learn from the public photos; others may do so unsaid."""
+        attack = make(name, **self.options.get(name, {}))
+        return 'public' in attack.needs or not type(attack).__module__.startswith(f'{__package__}.')
+
+    @staticmethod
+    def _digest(array):
+        """SHA-256 of an array's kind, shape and content, or '' for None."""
+        if array is None:
+            return ''
+        digest = hashlib.sha256(f'{array.dtype} {array.shape}'.encode())
+        digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def _once(self, photo):
+        """The digest of a photo that many results depend on, computed once; the photo is held, so that its id stays."""
+        if id(photo) not in self._digests:
+            self._digests[id(photo)] = photo, self._digest(photo)
+        return self._digests[id(photo)][1]
+
+    def _content(self, file):
+        """SHA-256 of a checkpoint file, read once; '' where there is none."""
+        if file not in self._digests:
+            there = file is not None and Path(file).is_file()
+            self._digests[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest() if there else ''
+        return self._digests[file]
 
     def _read(self):
         """Rows of an earlier run; a last line that was cut off is left out."""
@@ -238,6 +299,24 @@ def _best_turn(plain, found, plan):
         if best is None or likeness['ssim'] > best[1]['ssim']:
             best = image, likeness
     return replace(found, image=best[0]), best[1]
+
+
+def _said(extra):
+    """What an attack gave back beside a picture, as JSON holds it."""
+    found = {}
+    if 'labels' in extra:
+        found['labels'] = [[str(label), float(share)] for label, share in extra['labels'][:LABELS]]
+    if 'bag' in extra and np.isfinite(extra['bag']):
+        found['bag'] = float(extra['bag'])
+    return found
+
+
+def _lost(plan):
+    """The share of the patches that were dropped, and of the pixels that are missing, gaps and all."""
+    if plan is None:
+        return {}
+    kept, pixels = plan.permutation.size / np.prod(plan.grid.shape), np.prod(plan.encrypted_shape)
+    return {'dropped': float(1 - kept), 'missing': float(max(0, 1 - pixels / np.prod(plan.plain_shape)))}
 
 
 def _index(candidates, plain):
