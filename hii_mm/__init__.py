@@ -1,16 +1,71 @@
 """Train vision models on images that people should not look at.
 
-``import hii_mm`` is light: it loads neither torch nor mm*. In a process where
-mmengine runs already it also registers everything, so that
-``custom_imports = dict(imports=['hii_mm'])`` works; ``hii_mm.register`` does so
-whatever was imported first.
+``import hii_mm`` is light: it loads neither NumPy, nor torch, nor mm*. Names
+are imported when they are first used (PEP 562). mm configs import
+``hii_mm.register``.
+
+>>> import hii_mm
+>>> hii_mm.Scheme(patch_size=16, gap=2).core_size
+(12, 12)
 """
 
-import sys
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from .version import __version__
 
-__all__ = ['__version__']
+if TYPE_CHECKING:
+    from . import attacks
+    from .attacks.api import Report, attack
+    from .encryption import MasterKey, Plan, Scheme, read_key, write_new_key
+    from .errors import HiiError
+    from .handover import Decryption, Manifest, Outcome, Verification, decrypt, encrypt, merge, verify
 
-if 'mmengine' in sys.modules:
-    from . import register  # noqa: F401
+_HOME = {
+    'attack': 'attacks.api',
+    'Report': 'attacks.api',
+    'HiiError': 'errors',
+    **dict.fromkeys(('MasterKey', 'Plan', 'Scheme', 'read_key', 'write_new_key'), 'encryption'),
+    **dict.fromkeys(
+        ('Decryption', 'Manifest', 'Outcome', 'Verification', 'decrypt', 'encrypt', 'merge', 'verify'), 'handover'
+    ),
+}
+
+__all__ = [
+    'Decryption',
+    'HiiError',
+    'Manifest',
+    'MasterKey',
+    'Outcome',
+    'Plan',
+    'Report',
+    'Scheme',
+    'Verification',
+    '__version__',
+    'attack',
+    'attacks',
+    'decrypt',
+    'encrypt',
+    'merge',
+    'read_key',
+    'verify',
+    'write_new_key',
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name == 'attacks':
+        return importlib.import_module('.attacks', __name__)
+    if name not in _HOME:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    value = getattr(importlib.import_module(f'.{_HOME[name]}', __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -1,24 +1,19 @@
-"""What tests share: the tools as real processes, tiny data, names of configs."""
+"""Fixtures of all rooms: commands as real processes, a real photograph, fixed randomness. No torch and no mm here."""
 
 import os
-import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from hii_mm import compat
-
-compat.prepare()  # mmdet cannot be imported without mmcv's ops, or the stand-in
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / 'tools' / 'dataset_converters'))
+from helpers import DATA, ROOT
 
 
 @pytest.fixture
 def run():
-    """Run Python with words in the repository's root; the finished process, output as text."""
+    """Run Python with some arguments in the root of the repository; returns the finished process, output as text."""
 
     def _run(*words, code=0, cwd=ROOT, env=None, timeout=300):
         done = subprocess.run(
@@ -35,48 +30,16 @@ def run():
     return _run
 
 
-@pytest.fixture
-def call(monkeypatch, capfd):
-    """Run a script as :func:`run` does, but in this process, which has imported everything already."""
-
-    def _call(script, *words, code=0):
-        monkeypatch.setattr(sys, 'argv', [str(script), *map(str, words)])
-        monkeypatch.chdir(ROOT)
-        capfd.readouterr()
-        said, status = '', 0
-        try:
-            runpy.run_path(str(ROOT / script), run_name='__main__')
-        except SystemExit as end:
-            said, status = (end.code, 1) if isinstance(end.code, str) else ('', end.code or 0)
-        out, err = capfd.readouterr()
-        assert status == code, f'exit code {status}\n{out}\n{err}\n{said}'
-        return subprocess.CompletedProcess([script, *words], status, out, err + said)
-
-    return _call
-
-
-@pytest.fixture(scope='session')
-def digits_root(tmp_path_factory):
-    """A folder with scikit-learn's digits as idx files, real images for tests."""
-    import fashion_mnist
-
-    root = tmp_path_factory.mktemp('data')
-    fashion_mnist.digits(root / 'digits')
-    return root / 'digits'
-
-
 @pytest.fixture(scope='session')
 def photo():
-    """A real photograph, (512, 512, 3) uint8 RGB."""
-    from skimage import data
-
-    return np.ascontiguousarray(data.astronaut())
+    """A real photograph, (512, 512, 3) uint8 RGB: Eileen Collins, NASA, public domain."""
+    with Image.open(DATA / 'astronaut.webp') as image:
+        return np.array(image.convert('RGB'))
 
 
 @pytest.fixture(autouse=True)
 def fixed_randomness():
-    """Each test starts from the same random state."""
-    import torch
-
+    """Start each test from the same random state."""
     np.random.seed(0)
-    torch.manual_seed(0)
+    if 'torch' in sys.modules:
+        sys.modules['torch'].manual_seed(0)

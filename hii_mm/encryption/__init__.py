@@ -1,13 +1,13 @@
-"""Shuffling and mixing of patches: the one place where pixels are moved.
+"""Shuffle and mix patches: the one place where pixels and coordinates are moved. NumPy only.
 
-NumPy only. Everything else in the package (transforms, tools, tests) samples a
-*plan* here once and then applies it, so that an image and whatever belongs to
-it are moved in the same way.
+A :class:`Scheme` says what is done to images. A *plan* is sampled from it once
+for each image and then applied to the pixels, boxes, polygons and masks, so
+that all of them move alike.
 
 >>> import numpy as np
->>> from hii_mm.encryption import ShuffleParams
+>>> from hii_mm.encryption import Scheme
 >>> image = np.arange(64 * 48, dtype=np.uint16).reshape(64, 48)
->>> plan = ShuffleParams(patch_size=16).plan(image.shape, np.random.default_rng(0))
+>>> plan = Scheme(patch_size=16).plan(image.shape, np.random.default_rng(0))
 >>> encrypted = plan.apply(image)
 >>> bool((plan.invert(encrypted) == image).all())
 True
@@ -15,24 +15,31 @@ True
 
 from .boxes import enclose_boxes, fragment_boxes, restore_boxes
 from .grid import PatchGrid
-from .keyed import KeyedSource, KeyFileError, MasterKey, image_id, read_key, write_new_key
+from .keyed import KeyedSource, image_id, keyed_source
+from .keys import MasterKey, read_key, write_new_key
 from .mixup import MixupParams, MixupPlan
+from .plan import BBOX_MODES, Plan
 from .polygons import clip_polygon, move_points, move_polygon
-from .shuffle import ShuffleParams, ShufflePlan
+from .scheme import Scheme
+from .shuffle import RandomSource, ShuffleParams, ShufflePlan
 
 __all__ = [
-    'KeyFileError',
+    'BBOX_MODES',
     'KeyedSource',
     'MasterKey',
     'MixupParams',
     'MixupPlan',
     'PatchGrid',
+    'Plan',
+    'RandomSource',
+    'Scheme',
     'ShuffleParams',
     'ShufflePlan',
     'clip_polygon',
     'enclose_boxes',
     'fragment_boxes',
     'image_id',
+    'keyed_source',
     'move_points',
     'move_polygon',
     'read_key',

@@ -1,47 +1,50 @@
-"""Where boxes go when patches move. NumPy only.
+"""Move boxes with shuffled patches. NumPy only.
 
-Boxes are (n, 4) xyxy in pixels, with continuous edges: (0, 0, w, h) is a whole
+Boxes are (n, 4) xyxy in pixels with continuous edges: (0, 0, w, h) is a whole
 image of (h, w).
 """
 
+from __future__ import annotations
+
 import numpy as np
 
-from .shuffle import MIRROR
+from . import turns
+from .shuffle import ShufflePlan
 
 
-def fragment_boxes(plan, boxes):
+def fragment_boxes(plan: ShufflePlan, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cut boxes along the patch grid and move the pieces with their patches.
 
     Pieces of one box that end up edge to edge and form a rectangle are merged,
-    side by side first. What lies outside the image, in a gap or in a dropped
-    patch is gone; so are boxes without area or with NaN.
+    side by side first. Whatever lies outside the image, in a gap or in a dropped
+    patch is removed; so are boxes without area or with NaN.
 
     Args:
-        plan: a :class:`hii_mm.encryption.ShufflePlan`.
+        plan: of the image.
         boxes: (n, 4) xyxy in the plain image, any float or integer dtype.
 
     Returns:
-        tuple: float64 (m, 4) xyxy in the encrypted image, and int64 (m,), the
-        row of ``boxes`` that each came from, ascending.
+        float64 (m, 4) xyxy in the encrypted image, and int64 (m,), the row of
+        ``boxes`` that each fragment comes from, ascending.
     """
     pieces = [_merge(_pieces(plan, box)) for box in np.asarray(boxes, np.float64).reshape(-1, 4)]
     source = np.repeat(np.arange(len(pieces)), [len(part) for part in pieces])
     return np.concatenate([*pieces, np.empty((0, 4))]), source
 
 
-def enclose_boxes(plan, boxes):
-    """The smallest box around the moved pieces of each box.
+def enclose_boxes(plan: ShufflePlan, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest box around the moved pieces of each box.
 
     Returns:
-        tuple: float64 (m, 4) and int64 (m,), as :func:`fragment_boxes`; boxes
-        without a surviving piece are left out.
+        float64 (m, 4) and int64 (m,), as :func:`fragment_boxes`; boxes without
+        a surviving piece are left out.
     """
     moved, source = fragment_boxes(plan, boxes)
     return _enclose(moved, source)
 
 
-def restore_boxes(plan, boxes, ids):
-    """Undo :func:`fragment_boxes`: the smallest plain box around each object's fragments.
+def restore_boxes(plan: ShufflePlan, boxes: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Undo :func:`fragment_boxes`: return the smallest plain box around the fragments of each object.
 
     Args:
         plan: the plan that moved them.
@@ -49,25 +52,24 @@ def restore_boxes(plan, boxes, ids):
         ids: (m,) integers; fragments of one object share one.
 
     Returns:
-        tuple: float64 (n, 4) xyxy in the plain image, and the n ids, ascending.
-        Where nothing was dropped or cut off, these are the source boxes
-        within the image.
+        float64 (n, 4) xyxy in the plain image, and the n ids, ascending. Where
+        nothing was dropped or cut off, these are the source boxes within the
+        image.
     """
     (ch, cw), (ph, pw), gap = plan.core_size, plan.grid.patch_size, plan.gap
     found, owner = [np.empty((0, 4))], [np.empty(0, np.int64)]
     for box, label in zip(np.asarray(boxes, np.float64).reshape(-1, 4), np.asarray(ids)):
         local, place = _cells(box, plan.shape, (ch, cw), plan.encrypted_shape)
         if plan.orientation is not None:
-            codes = plan.orientation[place]
-            local = _turn(local, np.where(codes >= MIRROR, codes, -codes % 4), ch, cw)
+            local = turns.turn_boxes(local, turns.inverse(plan.orientation[place]), ch, cw)
         row, col = np.divmod(plan.permutation[place], plan.grid.shape[1])
         found.append(local + gap + np.stack([col * pw, row * ph] * 2, axis=1))
         owner.append(np.full(len(local), label))
     return _enclose(np.concatenate(found), np.concatenate(owner))
 
 
-def _enclose(boxes, owner):
-    """The smallest box around all boxes of each owner, and the owners."""
+def _enclose(boxes: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest box around all boxes of each owner, and the owners."""
     labels, index = np.unique(owner, return_inverse=True)
     around = np.empty((len(labels), 4))
     around[:, :2], around[:, 2:] = np.inf, -np.inf
@@ -76,8 +78,10 @@ def _enclose(boxes, owner):
     return around, labels
 
 
-def _cells(box, shape, size, limits, gap=0):
-    """The parts of a box in the cells of a grid, without each cell's margin.
+def _cells(
+    box: np.ndarray, shape: tuple[int, int], size: tuple[int, int], limits: tuple[int, int], gap: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the parts of a box in the cells of a grid, without each cell's margin.
 
     Args:
         box: (4,) xyxy.
@@ -87,8 +91,8 @@ def _cells(box, shape, size, limits, gap=0):
         gap: width of the margin on each side of a cell.
 
     Returns:
-        tuple: float64 (k, 4), within the cell less its margin, and int64 (k,),
-        the cells counted row by row.
+        float64 (k, 4), within the cell less its margin, and int64 (k,), the
+        cells counted row by row.
     """
     (h, w), (rows, cols) = size, shape
     if not (np.isfinite(box).all() and box[0] < box[2] and box[1] < box[3]):
@@ -105,37 +109,19 @@ def _cells(box, shape, size, limits, gap=0):
     return np.stack([x[j, 0], y[i, 0], x[j, 1], y[i, 1]], axis=1), row[i] * cols + col[j]
 
 
-def _pieces(plan, box):
-    """float64 (k, 4): the surviving parts of a box, each where its patch went."""
-    (ch, cw), kept = plan.core_size, plan.permutation.size
+def _pieces(plan: ShufflePlan, box: np.ndarray) -> np.ndarray:
+    """Return the surviving parts of a box, each at the place of its patch: float64 (k, 4)."""
+    ch, cw = plan.core_size
     local, patch = _cells(box, plan.grid.shape, plan.grid.patch_size, plan.plain_shape, plan.gap)
-    places = np.full(plan.grid.shape[0] * plan.grid.shape[1], -1)
-    places[plan.permutation] = np.arange(kept)
-    place = places[patch]
+    place = plan.places[patch]
     local, place = local[place >= 0], place[place >= 0]
     if plan.orientation is not None:
-        local = _turn(local, plan.orientation[place], ch, cw)
+        local = turns.turn_boxes(local, plan.orientation[place], ch, cw)
     row, col = np.divmod(place, plan.shape[1])
     return local + np.stack([col * cw, row * ch] * 2, axis=1)
 
 
-def _turn(boxes, codes, height, width):
-    """Turn and mirror boxes within their patch, as ``ShufflePlan.orientation`` says."""
-    turned = boxes.copy()
-    for code in np.unique(codes):
-        here = codes == code
-        x1, y1, x2, y2 = boxes[here].T
-        for _ in range(code % 2):  # a quarter anti-clockwise: squares only
-            x1, y1, x2, y2 = y1, width - x2, y2, width - x1
-        if code % MIRROR >= 2:  # a half
-            x1, y1, x2, y2 = width - x2, height - y2, width - x1, height - y1
-        if code >= MIRROR:
-            x1, x2 = width - x2, width - x1
-        turned[here] = np.stack([x1, y1, x2, y2], axis=1)
-    return turned
-
-
-def _merge(boxes):
+def _merge(boxes: np.ndarray) -> np.ndarray:
     """Join boxes that share a whole side, until none do; (k, 4) -> (l, 4)."""
     while True:
         before = len(boxes)
@@ -145,7 +131,7 @@ def _merge(boxes):
             return boxes
 
 
-def _join(boxes, along, across):
+def _join(boxes: np.ndarray, along: int, across: int) -> np.ndarray:
     """Join runs of boxes that lie end to end along an axis (0 is x) and agree across it."""
     if len(boxes) < 2:
         return boxes

@@ -4,19 +4,23 @@ Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
 arXiv 2306.03679, section 3.2.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ..errors import InvalidValueError
 from . import checks
 from .grid import PatchGrid
 
-BAND = 1 << 18  # values that are added at a time: few enough to stay in a cache, and in memory that is there already
+BAND = 1 << 18  # values added at a time: few enough to stay in a cache and in memory that is already mapped
 
 
 @dataclass(frozen=True)
 class MixupParams:
-    """Public parameters of mixing-up: all there is to it, it has no secret.
+    """Parameters of mixing-up. All of them are public: mixing has no secret.
 
     Args:
         patch_size: an int, or (h, w), in pixels.
@@ -24,35 +28,36 @@ class MixupParams:
         remainder: ``'error'``, ``'pad'`` or ``'crop'``, see :class:`PatchGrid`.
 
     Raises:
-        TypeError, ValueError: a value that is not accepted, or a patch size
-            that is no multiple of ``grid``.
+        InvalidTypeError, InvalidValueError: a value that is not accepted, or
+            a patch size that is not a multiple of ``grid``.
     """
 
-    patch_size: object = 16
+    patch_size: Any = 16
     grid: int = 2
     remainder: str = 'error'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, 'patch_size', checks.pair('patch_size', self.patch_size, 1))
         object.__setattr__(self, 'grid', checks.whole('grid', self.grid, 2))
         checks.one_of('remainder', self.remainder, checks.REMAINDERS)
         if any(side % self.grid for side in self.patch_size):
-            raise ValueError(
-                f'patch_size {self.patch_size[0]} x {self.patch_size[1]} is no multiple of grid {self.grid}'
+            raise InvalidValueError(
+                f'patch_size {self.patch_size[0]} x {self.patch_size[1]} is not a multiple of grid {self.grid}'
             )
 
     @property
-    def core_size(self):
+    def core_size(self) -> tuple[int, int]:
         """(h, w) in pixels of what is left of a patch: the model's patch size."""
         return self.patch_size[0] // self.grid, self.patch_size[1] // self.grid
 
-    def plan(self, plain_shape, rng=None):
-        """The plan for an image of (h, w). Nothing is random: ``rng`` is not used.
+    def plan(self, plain_shape: tuple[int, ...]) -> MixupPlan:
+        """Return the plan for an image of (h, w). Nothing is random.
 
         Raises:
-            ValueError: a size that cannot be cut into patches.
+            InvalidValueError: a size that cannot be cut into patches.
         """
-        return MixupPlan(PatchGrid(plain_shape[:2], self.patch_size, self.remainder), self.grid)
+        h, w = plain_shape[:2]
+        return MixupPlan(PatchGrid((h, w), self.patch_size, self.remainder), self.grid)
 
 
 @dataclass(frozen=True)
@@ -68,17 +73,17 @@ class MixupPlan:
     parts: int
 
     @property
-    def plain_shape(self):
+    def plain_shape(self) -> tuple[int, int]:
         """(h, w) of the plain image."""
         return self.grid.plain_shape
 
     @property
-    def encrypted_shape(self):
+    def encrypted_shape(self) -> tuple[int, int]:
         """(h, w) of the mixed image."""
         h, w = self.grid.fitted_shape
         return h // self.parts, w // self.parts
 
-    def apply(self, image):
+    def apply(self, image: np.ndarray) -> np.ndarray:
         """Average the sub-patches; the input is not changed.
 
         Integers are rounded half up, ``(sum + g*g//2) // (g*g)``; floats are
@@ -91,7 +96,7 @@ class MixupPlan:
             ndarray: of ``encrypted_shape`` (plus C), same dtype.
 
         Raises:
-            TypeError, ValueError: not such an image, or not of ``plain_shape``.
+            InvalidTypeError, InvalidValueError: not such an image, or not of ``plain_shape``.
         """
         checks.check_image(image, *self.plain_shape)
         fitted = np.ascontiguousarray(self.grid.fit(image))
@@ -105,9 +110,28 @@ class MixupPlan:
             _mix(lines[top : top + band], run, out[top : top + band])
         return out.reshape(self.encrypted_shape + fitted.shape[2:])
 
+    def apply_mask(self, mask: np.ndarray, pad_value: int = 0) -> np.ndarray:
+        """Shrink labels (H, W[, N]) by taking the one at the middle of each g x g square.
 
-def _mix(lines, run, out):
-    """Mean of the sub-patches of some rows of patches.
+        Args:
+            mask: of ``plain_shape``, any dtype.
+            pad_value: label of what ``remainder='pad'`` adds.
+        """
+        half = self.parts // 2
+        return np.ascontiguousarray(self.grid.fit(mask, pad_value)[half :: self.parts, half :: self.parts])
+
+    def move_points(self, xy: np.ndarray) -> np.ndarray:
+        """Shrink xy coordinates in pixels with the image: (n, 2) or, for boxes, (n, 4)."""
+        return np.asarray(xy) * (1 / self.parts)
+
+    def shown(self, plain_hw: tuple[int, int]) -> tuple[float, float]:
+        """Return how much of the mixed image, (h, w) in pixels, shows ``plain_hw`` and not padding."""
+        h, w = (min(length, fitted) / self.parts for length, fitted in zip(plain_hw, self.grid.fitted_shape))
+        return h, w
+
+
+def _mix(lines: np.ndarray, run: int, out: np.ndarray) -> None:
+    """Average the sub-patches of some rows of patches.
 
     Args:
         lines: (r, g, sub-patch height, g * columns * run), the image's lines.
@@ -132,8 +156,41 @@ def _mix(lines, run, out):
     out[...] = total.reshape(out.shape)
 
 
-def _wide(dtype, g):
-    """The narrowest dtype that holds the sum of g*g values and the rounding."""
+def _wide(dtype: np.dtype, g: int) -> np.dtype:
+    """Return the narrowest dtype that holds the sum of g*g values and the rounding."""
     if dtype.kind == 'f':
         return np.dtype(dtype)
     return np.min_scalar_type(int(np.iinfo(dtype).max) * g * g + g * g // 2)
+
+
+def average(plain: np.ndarray, params: MixupParams) -> np.ndarray:
+    """Mix without rounding: the linear operator of MI, as attacks need it.
+
+    Args:
+        plain: float (H, W, C); H and W are multiples of the patch size.
+        params: of the mixing.
+
+    Returns:
+        (H / g, W / g, C), same dtype.
+    """
+    (ph, pw), g = params.patch_size, params.grid
+    rows, cols = plain.shape[0] // ph, plain.shape[1] // pw
+    split = plain.reshape(rows, g, ph // g, cols, g, pw // g, -1)
+    return split.mean(axis=(1, 4)).reshape(rows * ph // g, cols * pw // g, -1)
+
+
+def spread(mixed: np.ndarray, params: MixupParams) -> np.ndarray:
+    """Repeat each mixed sub-patch g x g times: ``average(spread(m)) == m``.
+
+    Args:
+        mixed: float (h, w, C); h and w are multiples of ``params.core_size``.
+        params: of the mixing.
+
+    Returns:
+        (h * g, w * g, C), same dtype.
+    """
+    (ph, pw), g = params.core_size, params.grid
+    rows, cols = mixed.shape[0] // ph, mixed.shape[1] // pw
+    split = mixed.reshape(rows, 1, ph, cols, 1, pw, -1)
+    tiled = np.broadcast_to(split, (rows, g, ph, cols, g, pw, split.shape[-1]))
+    return tiled.reshape(mixed.shape[0] * g, mixed.shape[1] * g, -1)

@@ -1,26 +1,31 @@
-"""Where points and outlines go when patches move. NumPy only.
+"""Move points and polygons with shuffled patches. NumPy only.
 
 Coordinates are xy in pixels with continuous edges, as in :mod:`.boxes`.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
-from .shuffle import MIRROR
+from . import turns
+from .shuffle import ShufflePlan
+
+Points = list[tuple[float, float]]
 
 
-def move_points(plan, xy):
+def move_points(plan: ShufflePlan, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Move points with their patches.
 
     Args:
-        plan: a :class:`hii_mm.encryption.ShufflePlan`.
+        plan: of the image.
         xy: (n, 2) in the plain image.
 
     Returns:
-        tuple: float64 (n, 2) in the encrypted image, and bool (n,), False for
-        points outside the image, in a gap or in a dropped patch (theirs is 0, 0).
+        float64 (n, 2) in the encrypted image, and bool (n,), False for points
+        outside the image, in a gap or in a dropped patch (which become 0, 0).
     """
     xy = np.asarray(xy, np.float64).reshape(-1, 2)
-    moved, kept, places = np.zeros((len(xy), 2)), np.zeros(len(xy), bool), _places(plan)
+    moved, kept, places = np.zeros((len(xy), 2)), np.zeros(len(xy), bool), plan.places
     (ph, pw), (rows, cols), (ch, cw) = plan.grid.patch_size, plan.grid.shape, plan.core_size
     for i, (x, y) in enumerate(xy):
         if not (0 <= x < min(plan.plain_shape[1], cols * pw) and 0 <= y < min(plan.plain_shape[0], rows * ph)):
@@ -32,21 +37,21 @@ def move_points(plan, xy):
     return moved, kept
 
 
-def move_polygon(plan, xy):
-    """Cut an outline along the patch grid and move the pieces with their patches.
+def move_polygon(plan: ShufflePlan, xy: np.ndarray) -> list[np.ndarray]:
+    """Cut a polygon along the patch grid and move the pieces with their patches.
 
     Args:
-        plan: a :class:`hii_mm.encryption.ShufflePlan`.
-        xy: (n, 2), the outline in the plain image.
+        plan: of the image.
+        xy: (n, 2) in the plain image.
 
     Returns:
-        list: one float64 (k, 2) outline a patch that it touches with some area.
+        One float64 (k, 2) polygon for each surviving patch that it overlaps.
     """
     (ph, pw), (rows, cols) = plan.grid.patch_size, plan.grid.shape
     points = [tuple(p) for p in np.asarray(xy, np.float64).reshape(-1, 2)]
     if len(points) < 3 or not np.isfinite(points).all():
         return []
-    places, gap, moved = _places(plan), plan.gap, []
+    places, gap, moved = plan.places, plan.gap, []
     limit = min(plan.plain_shape[0], rows * ph), min(plan.plain_shape[1], cols * pw)
     for row in _range(points, 1, ph, rows):
         strip = _between(points, 1, row * ph + gap, min((row + 1) * ph - gap, limit[0]))
@@ -60,58 +65,44 @@ def move_polygon(plan, xy):
     return moved
 
 
-def clip_polygon(xy, width, height):
-    """The part of an outline within (0, 0, width, height), float64 (k, 2); k is 0 where nothing is left."""
+def clip_polygon(xy: np.ndarray, width: float, height: float) -> np.ndarray:
+    """Clip a polygon (n, 2) to (0, 0, width, height): float64 (k, 2), k is 0 where nothing is left."""
     points = [tuple(p) for p in np.asarray(xy, np.float64).reshape(-1, 2)]
     inside = _between(_between(points, 0, 0, width), 1, 0, height)
     return np.array(inside) if len(inside) >= 3 and area(inside) > 0 else np.empty((0, 2))
 
 
-def area(xy):
-    """The area within an outline (n, 2), by the shoelace formula."""
+def area(xy: np.ndarray | Points) -> float:
+    """Return the area of a polygon (n, 2) by the shoelace formula."""
     x, y = np.asarray(xy, np.float64).T
     return 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
 
 
-def _places(plan):
-    """int64 (patches,): the place each plain patch went to, or -1."""
-    places = np.full(plan.grid.shape[0] * plan.grid.shape[1], -1)
-    places[plan.permutation] = np.arange(plan.permutation.size)
-    return places
-
-
-def _place(plan, local, place):
-    """(n, 2) within a patch's core -> in the encrypted image, at the patch's place."""
+def _place(plan: ShufflePlan, local: np.ndarray, place: int) -> np.ndarray:
+    """Map (n, 2) within the core of a patch to the encrypted image."""
     ch, cw = plan.core_size
     if plan.orientation is not None:
-        code = int(plan.orientation[place])
-        for _ in range(code % 2):  # a quarter anti-clockwise: squares only
-            local = np.stack([local[:, 1], cw - local[:, 0]], axis=1)
-        if code % MIRROR >= 2:  # a half
-            local = (cw, ch) - local
-        if code >= MIRROR:
-            local = np.stack([cw - local[:, 0], local[:, 1]], axis=1)
+        local = turns.turn_points(local, int(plan.orientation[place]), ch, cw)
     row, col = divmod(int(place), plan.shape[1])
     return local + (col * cw, row * ch)
 
 
-def _range(points, axis, size, count):
-    """The cells along an axis that points reach."""
+def _range(points: Points, axis: int, size: int, count: int) -> range:
+    """Return the cells along an axis that points reach."""
     values = [p[axis] for p in points]
     return range(max(0, int(min(values) // size)), min(count, int(max(values) // size) + 1))
 
 
-def _between(points, axis, low, high):
-    """An outline's part with low <= coordinate <= high along an axis (Sutherland and Hodgman)."""
+def _between(points: Points, axis: int, low: float, high: float) -> Points:
+    """Clip a polygon to low <= coordinate <= high along an axis (Sutherland and Hodgman)."""
     for sign, bound in ((1, low), (-1, high)):
-        kept = []
+        kept: Points = []
         for a, b in zip(points[-1:] + points[:-1], points):
             da, db = sign * (a[axis] - bound), sign * (b[axis] - bound)
             if (da < 0) != (db < 0):
                 share = da / (da - db)
-                cut = [a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])]
-                cut[axis] = bound
-                kept.append(tuple(cut))
+                x, y = a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
+                kept.append((bound, y) if axis == 0 else (x, bound))
             if db >= 0:
                 kept.append(b)
         points = kept

@@ -4,17 +4,30 @@ Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
 arXiv 2306.03679, section 3.2. Gap, drop, orient and window are ours.
 """
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 
-from . import checks
+from ..errors import InvalidValueError
+from . import checks, turns
 from .grid import PatchGrid, as_patches
 
 MANY = 1000  # numbers from which on a sort is the faster shuffle
-MIRROR = 4  # orientation codes: quarter turns 0..3, plus 4 if mirrored after the turn
+
+
+class RandomSource(Protocol):
+    """What plans draw from: a :class:`numpy.random.Generator` or a :class:`.keyed.KeyedSource`."""
+
+    def permutation(self, n: int, /) -> np.ndarray:
+        """Return 0 .. n - 1 in random order, int64 (n,)."""
+
+    def integers(self, high: int, /, *, size: int) -> np.ndarray:
+        """Return int64 (size,) in [0, high)."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +49,22 @@ class ShuffleParams:
         window: permute only within windows of ``window`` x ``window`` places,
             counted from the top left; those at the right and bottom border
             may be smaller. With ``drop_ratio`` the windows lie on the kept
-            rectangle, which the kept patches first fill in their plain order.
+            rectangle, which the kept patches fill in their plain order first.
         remainder: ``'error'``, ``'pad'`` or ``'crop'``, see :class:`PatchGrid`.
 
     Raises:
-        TypeError, ValueError: a value that is not accepted.
+        InvalidTypeError, InvalidValueError: a value that is not accepted.
     """
 
-    patch_size: object = 16
+    patch_size: Any = 16
     gap: int = 0
     drop_ratio: float = 0.0
     orient: bool = False
-    window: object = None
+    window: int | None = None
     remainder: str = 'error'
 
-    def __post_init__(self):
-        def keep(name, value):
+    def __post_init__(self) -> None:
+        def keep(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
         keep('patch_size', checks.pair('patch_size', self.patch_size, 1))
@@ -62,17 +75,17 @@ class ShuffleParams:
         if self.window is not None:
             keep('window', checks.whole('window', self.window, 2))
         if 2 * self.gap >= min(self.patch_size):
-            raise ValueError(
+            raise InvalidValueError(
                 f'gap {self.gap} leaves nothing of a patch of {self.patch_size[0]} x {self.patch_size[1]}: '
                 f'it must be less than half the shorter side, at most {(min(self.patch_size) - 1) // 2}'
             )
 
     @property
-    def core_size(self):
+    def core_size(self) -> tuple[int, int]:
         """(h, w) in pixels of what is left of a patch: the model's patch size."""
         return self.patch_size[0] - 2 * self.gap, self.patch_size[1] - 2 * self.gap
 
-    def plan(self, plain_shape, rng):
+    def plan(self, plain_shape: tuple[int, ...], rng: RandomSource) -> ShufflePlan:
         """Sample where each patch goes.
 
         Draws, in this order: without windows, the patches to keep in their new
@@ -89,7 +102,7 @@ class ShuffleParams:
             ShufflePlan
 
         Raises:
-            ValueError: a size that cannot be cut into patches, a single
+            InvalidValueError: a size that cannot be cut into patches, a single
                 patch, or a ``drop_ratio`` that leaves none.
         """
         grid, shape = _layout(self, tuple(plain_shape[:2]))
@@ -102,31 +115,31 @@ class ShuffleParams:
                 permutation = np.sort(_draw(total, kept, rng))[permutation]
         orientation = None
         if self.orient:
-            square = self.patch_size[0] == self.patch_size[1]
-            orientation = rng.integers(8, size=kept) if square else 2 * rng.integers(4, size=kept)
+            codes = len(turns.codes_of(self.patch_size))
+            orientation = 8 // codes * rng.integers(codes, size=kept)
         return ShufflePlan(grid, self.gap, shape, permutation, orientation)
 
 
 @lru_cache(maxsize=64)
-def _layout(params, plain_shape):
+def _layout(params: ShuffleParams, plain_shape: tuple[int, int]) -> tuple[PatchGrid, tuple[int, int]]:
     """(PatchGrid, (rows, columns) of the kept rectangle) for images of (h, w)."""
     grid = PatchGrid(plain_shape, params.patch_size, params.remainder)
     if grid.shape == (1, 1):
         (h, w), (ph, pw) = grid.plain_shape, params.patch_size
-        raise ValueError(
+        raise InvalidValueError(
             f'an image of {h} x {w} (h x w) holds a single patch of {ph} x {pw}: '
             'there is nothing to shuffle; use smaller patches'
         )
     return grid, kept_shape(grid.shape, params.drop_ratio)
 
 
-def kept_shape(grid_shape, drop_ratio):
+def kept_shape(grid_shape: tuple[int, int], drop_ratio: float) -> tuple[int, int]:
     """(rows, columns) of the rectangle that the kept patches fill.
 
     The rule stands in :class:`ShuffleParams`.
 
     Raises:
-        ValueError: nothing would be left.
+        InvalidValueError: nothing would be left.
     """
     rows, cols = grid_shape
     if drop_ratio == 0:
@@ -134,26 +147,26 @@ def kept_shape(grid_shape, drop_ratio):
     most = int(rows * cols * (1 - drop_ratio) + 1e-9)
     if most < 1:
         least = 1 - 1 / (rows * cols)
-        raise ValueError(
+        raise InvalidValueError(
             f'drop_ratio {drop_ratio} leaves none of the {rows} x {cols} patches: at most {least:.4g} leaves one'
         )
     shapes = [(r, min(cols, most // r)) for r in range(1, min(rows, most) + 1)]
     return max(shapes, key=lambda s: (s[0] * s[1], -abs(s[0] * cols - s[1] * rows), s[1]))
 
 
-def _draw(total, kept, rng):
-    """int64 (kept,): as many of ``total`` things in random order, but not in ascending order (if two or more)."""
+def _draw(total: int, kept: int, rng: RandomSource) -> np.ndarray:
+    """Draw ``kept`` of ``total`` items, int64 (kept,); two or more are never in ascending order."""
     while True:
         order = _permutation(total, rng)[:kept]
         if kept < 2 or order[0] > order[1] or (order[1:] < order[:-1]).any():
             return order
 
 
-def _permutation(n, rng):
-    """int64 (n,): as ``rng.permutation(n)``; of many, by sorting random keys, which NumPy does faster than shuffling.
+def _permutation(n: int, rng: RandomSource) -> np.ndarray:
+    """Return a random permutation, int64 (n,); for many items by sorting random keys, which is faster in NumPy.
 
-    A key is 63 bits, the low ones the number itself. Two random parts are equal
-    in one of ten million permutations of 10,000; there the lower number comes first.
+    A key has 63 bits, the low ones the number itself. Two random parts are equal
+    in one of ten million permutations of 10,000; the lower number then comes first.
     """
     if n < MANY or not isinstance(rng, np.random.Generator):
         return rng.permutation(n)
@@ -166,14 +179,14 @@ def _permutation(n, rng):
     return keys
 
 
-def _within_windows(shape, window, rng):
-    """int64 (rows * columns,): a permutation that stays within windows; none of more than one place is the identity."""
+def _within_windows(shape: tuple[int, int], window: int, rng: RandomSource) -> np.ndarray:
+    """Permute within windows, int64 (rows * columns,); no window of two or more places stays as it is."""
     rows, cols = shape
     if window < max(shape) and rows % window == 1 and cols % window == 1:
         warnings.warn(
             f'window {window} on {rows} x {cols} patches leaves a window of one patch in the bottom right '
             'corner, which stays where it is',
-            stacklevel=3,
+            stacklevel=4,  # whoever called Scheme.plan
         )
     places = np.arange(rows * cols).reshape(shape)
     moved = np.empty_like(places)
@@ -186,18 +199,17 @@ def _within_windows(shape, window, rng):
 
 
 @lru_cache(maxsize=16)
-def _runs(shape, columns, height):
-    """Where in a list of runs, one line of one patch each, a patch's lines stand.
+def _runs(shape: tuple[int, int], columns: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Index a list of runs, each one line of one patch, by place.
 
     Args:
-        shape: (rows, columns) of the places that the runs are put to.
-        columns: of the image that they are taken from.
+        shape: (rows, columns) of the places that the runs are written to.
+        columns: patch columns of the image that they are read from.
         height: lines of a patch.
 
     Returns:
-        tuple: int64 (shape[0] * shape[1],), the first line of each place; and
-        int64 (height * columns,), how far behind it each line of a row of
-        patches is.
+        int64 (shape[0] * shape[1],), the first line of each place; and int64
+        (height * columns,), the offset of each line of a row of patches.
     """
     place = np.arange(shape[0] * shape[1])
     behind = np.arange(0, height * shape[1], shape[1])
@@ -215,33 +227,39 @@ class ShufflePlan:
         permutation: int64 (rows * columns,); place i, counted row by row,
             holds plain patch ``permutation[i]``, counted the same way.
         orientation: int64 (rows * columns,) or None; the patch at place i was
-            turned by ``orientation[i] % 4`` quarters anti-clockwise, then
-            mirrored left to right if ``orientation[i] >= 4``.
+            turned by the code ``orientation[i]`` of :mod:`.turns`.
     """
 
     grid: PatchGrid
     gap: int
-    shape: tuple
+    shape: tuple[int, int]
     permutation: np.ndarray = field(repr=False)
-    orientation: object = field(default=None, repr=False)
+    orientation: np.ndarray | None = field(default=None, repr=False)
 
     @property
-    def plain_shape(self):
+    def plain_shape(self) -> tuple[int, int]:
         """(h, w) of the plain image."""
         return self.grid.plain_shape
 
     @property
-    def core_size(self):
+    def core_size(self) -> tuple[int, int]:
         """(h, w) of a patch in the encrypted image."""
         ph, pw = self.grid.patch_size
         return ph - 2 * self.gap, pw - 2 * self.gap
 
     @property
-    def encrypted_shape(self):
+    def encrypted_shape(self) -> tuple[int, int]:
         """(h, w) of the encrypted image."""
         return self.shape[0] * self.core_size[0], self.shape[1] * self.core_size[1]
 
-    def apply(self, image, pad_value=None):
+    @property
+    def places(self) -> np.ndarray:
+        """int64 (patches,): the place of each plain patch, -1 where it was dropped."""
+        places = np.full(self.grid.shape[0] * self.grid.shape[1], -1)
+        places[self.permutation] = np.arange(self.permutation.size)
+        return places
+
+    def apply(self, image: np.ndarray, pad_value: int | None = None) -> np.ndarray:
         """Shuffle an image; the input is not changed.
 
         Args:
@@ -253,15 +271,15 @@ class ShufflePlan:
             ndarray: C-contiguous, of ``encrypted_shape`` (plus C), same dtype.
 
         Raises:
-            TypeError, ValueError: not such an image, or not of ``plain_shape``.
+            InvalidTypeError, InvalidValueError: not such an image, or not of ``plain_shape``.
         """
         checks.check_image(image, *self.plain_shape)
         encrypted = self._scatter(np.ascontiguousarray(self.grid.fit(image, pad_value)))
         if self.orientation is not None:
-            self._turn(encrypted, self.orientation)
+            turns.turn_patches(encrypted, self.orientation, self.shape)
         return encrypted
 
-    def invert(self, image, fill=0):
+    def invert(self, image: np.ndarray, fill: int = 0) -> np.ndarray:
         """Put every patch back; the input is not changed.
 
         Args:
@@ -274,36 +292,35 @@ class ShufflePlan:
             is the plain image bit for bit.
 
         Raises:
-            TypeError, ValueError: not such an image.
+            InvalidTypeError, InvalidValueError: not such an image.
         """
         checks.check_image(image, *self.encrypted_shape)
         if self.orientation is not None:
             image = image.copy()
-            turned = self.orientation
-            self._turn(image, np.where(turned >= MIRROR, turned, -turned % 4))
+            turns.turn_patches(image, turns.inverse(self.orientation), self.shape)
         fitted = np.full(self.grid.fitted_shape + image.shape[2:], fill, dtype=image.dtype)
         cores = as_patches(np.ascontiguousarray(image), *self.shape)
         self._cores(fitted)[np.divmod(self.permutation, self.grid.shape[1])] = cores.reshape((-1,) + cores.shape[2:])
         return self.grid.unfit(fitted, fill)
 
-    def missing(self):
+    def missing(self) -> np.ndarray:
         """Bool (h, w) of ``plain_shape``: True where the plain pixel is lost."""
         fitted = np.ones(self.grid.fitted_shape, dtype=bool)
         self._cores(fitted)[np.divmod(self.permutation, self.grid.shape[1])] = False
         return self.grid.unfit(fitted, fill=True)
 
-    def _cores(self, fitted):
+    def _cores(self, fitted: np.ndarray) -> np.ndarray:
         """View a fitted plain image as (rows, cols, core h, core w[, C])."""
         (ph, pw), gap = self.grid.patch_size, self.gap
         return as_patches(fitted, *self.grid.shape)[:, :, gap : ph - gap, gap : pw - gap]
 
-    def _scatter(self, fitted):
+    def _scatter(self, fitted: np.ndarray) -> np.ndarray:
         """Move the cores of a C-contiguous fitted image to their places.
 
         One row of a core is a contiguous run, handled as one opaque item. The
-        image is read in order and the runs are put where they belong: that
-        reads memory once, in the order the prefetcher likes, where a gather
-        would jump. Runs of dropped patches all go to one spare item.
+        image is read in order and the runs are written to their places, which
+        is faster than a gather that jumps through memory. All runs of dropped
+        patches go to one spare item.
         """
         (rows, cols), (ch, cw), gap = self.grid.shape, self.core_size, self.gap
         ph, pw = self.grid.patch_size
@@ -321,11 +338,3 @@ class ShufflePlan:
         # 'clip': every line of a dropped patch goes to the spare item
         target.put(index, source, mode='clip')
         return np.ndarray(self.encrypted_shape + fitted.shape[2:], fitted.dtype, target)
-
-    def _turn(self, encrypted, codes):
-        """Turn and mirror, in place, the patch at each place by its code."""
-        patches = as_patches(encrypted, *self.shape)
-        for code in np.unique(codes[codes != 0]):
-            where = np.divmod(np.flatnonzero(codes == code), self.shape[1])
-            turned = np.rot90(patches[where], k=int(code) % 4, axes=(1, 2))
-            patches[where] = turned[:, :, ::-1] if code >= MIRROR else turned

@@ -3,8 +3,6 @@
 import hmac
 import itertools
 import json
-import os
-import pickle
 import struct
 
 import numpy as np
@@ -12,8 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import ROOT
-from hii_mm.encryption import KeyedSource, KeyFileError, MasterKey, ShuffleParams, image_id, read_key, write_new_key
+from helpers import ROOT
+from hii_mm.encryption import (
+    KeyedSource,
+    MasterKey,
+    Scheme,
+    ShuffleParams,
+    image_id,
+    keyed_source,
+)
 
 VECTORS = json.loads((ROOT / 'tests/data/plan_vectors_v1.json').read_text())
 RAW = bytes(range(32))
@@ -83,6 +88,11 @@ def slow_source(raw, params, name):
     return Slow(chacha20_words(key))
 
 
+def keyed(raw, params, name, shape):
+    """The plan of a shuffle from a key."""
+    return Scheme.from_steps(params).plan(shape, key=MasterKey(raw), image_id=name).shuffle
+
+
 def same(ours, slow):
     assert ours.permutation.tolist() == slow.permutation.tolist()
     assert (ours.orientation is None) == (slow.orientation is None)
@@ -94,12 +104,12 @@ def same(ours, slow):
 def test_the_frozen_vectors(case):
     assert VECTORS['plan_version'] == 1
     params, raw = ShuffleParams(**case['parameters']), bytes.fromhex(case['key'])
-    shape, key = tuple(case['plain_shape_hw']), MasterKey(raw)
-    plan = key.plan(params, case['image_id'], shape)
+    shape = tuple(case['plain_shape_hw'])
+    plan = keyed(raw, params, case['image_id'], shape)
     assert plan.permutation.tolist() == case['permutation']
     turned = None if plan.orientation is None else plan.orientation.tolist()
     assert turned == case['orientation']
-    assert key.fingerprint == case['fingerprint'] == hkdf(raw, info(b'hii-mm fingerprint v1'), 8).hex()
+    assert MasterKey(raw).fingerprint == case['fingerprint'] == hkdf(raw, info(b'hii-mm fingerprint v1'), 8).hex()
     same(plan, params.plan(shape, slow_source(raw, params, case['image_id'])))
 
 
@@ -128,7 +138,7 @@ def test_the_oracle_against_rfc_5869():
 )
 def test_every_setting_agrees_with_the_oracle(raw, name, size, gap, drop, orient, window):
     params = ShuffleParams(4, gap, drop, orient, window, 'crop')
-    same(MasterKey(raw).plan(params, name, size), params.plan(size, slow_source(raw, params, name)))
+    same(keyed(raw, params, name, size), params.plan(size, slow_source(raw, params, name)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -151,8 +161,8 @@ def test_rejection_agrees_with_the_oracle(data, bounds):
 @pytest.mark.parametrize('n', [3, 4])
 def test_permutations_are_uniform(n):
     """Chi-square over all permutations; the key is fixed, so the outcome is too."""
-    key, params, counts = MasterKey(RAW), ShuffleParams(2), {}
-    source = key.source(params, 'uniform')
+    counts = {}
+    source = keyed_source(MasterKey(RAW), ShuffleParams(2), 'uniform')
     rounds = 200 * len(list(itertools.permutations(range(n))))
     for _ in range(rounds):
         order = tuple(source.permutation(n).tolist())
@@ -164,9 +174,9 @@ def test_permutations_are_uniform(n):
 
 
 def test_plans_of_different_images_are_uniform_and_never_plain():
-    key, params, counts = MasterKey(RAW), ShuffleParams(2), {}
+    counts = {}
     for number in range(2300):
-        order = tuple(key.plan(params, f'folder/{number}', (4, 4)).permutation.tolist())
+        order = tuple(keyed(RAW, ShuffleParams(2), f'folder/{number}', (4, 4)).permutation.tolist())
         counts[order] = counts.get(order, 0) + 1
     assert (0, 1, 2, 3) not in counts
     assert len(counts) == 23
@@ -174,57 +184,15 @@ def test_plans_of_different_images_are_uniform_and_never_plain():
 
 
 def test_each_ingredient_changes_the_plan():
-    base = MasterKey(RAW).plan(ShuffleParams(4), 'a', (64, 64)).permutation.tolist()
+    base = keyed(RAW, ShuffleParams(4), 'a', (64, 64)).permutation.tolist()
     others = [
-        MasterKey(RAW[::-1]).plan(ShuffleParams(4), 'a', (64, 64)),
-        MasterKey(RAW).plan(ShuffleParams(4, gap=1), 'a', (64, 64)),
-        MasterKey(RAW).plan(ShuffleParams(4, remainder='crop'), 'a', (64, 64)),
-        MasterKey(RAW).plan(ShuffleParams(4), 'a/', (64, 64)),
+        keyed(RAW[::-1], ShuffleParams(4), 'a', (64, 64)),
+        keyed(RAW, ShuffleParams(4, gap=1), 'a', (64, 64)),
+        keyed(RAW, ShuffleParams(4, remainder='crop'), 'a', (64, 64)),
+        keyed(RAW, ShuffleParams(4), 'a/', (64, 64)),
     ]
-    assert MasterKey(RAW).plan(ShuffleParams((4, 4)), 'a', (64, 64)).permutation.tolist() == base
+    assert keyed(RAW, ShuffleParams((4, 4)), 'a', (64, 64)).permutation.tolist() == base
     assert all(other.permutation.tolist() != base for other in others)
-
-
-def test_key_files(tmp_path):
-    path = tmp_path / 'key'
-    old = os.umask(0)
-    try:
-        made = write_new_key(path)
-    finally:
-        os.umask(old)
-    assert (path.stat().st_mode & 0o777, path.stat().st_size) == (0o600, 32)
-    assert read_key(path).fingerprint == made.fingerprint
-    before = path.read_bytes()
-    with pytest.raises(KeyFileError, match='never overwritten'):
-        write_new_key(path)
-    assert path.read_bytes() == before
-    for mode in (0o640, 0o604, 0o660):
-        path.chmod(mode)
-        with pytest.raises(KeyFileError, match=f'has mode {mode:04o}'):
-            read_key(path)
-        assert read_key(path, insecure=True).fingerprint == made.fingerprint
-
-
-@pytest.mark.parametrize('content', [b'', b'x' * 31, b'x' * 33, b'0123456789abcdef' * 4])
-def test_what_is_no_key(tmp_path, content):
-    path = tmp_path / 'key'
-    path.write_bytes(content)
-    path.chmod(0o600)
-    with pytest.raises(KeyFileError, match='must be a file of 32 bytes') as error:
-        read_key(path)
-    assert not content or content.decode() not in str(error.value)
-    for wrong, message in ((tmp_path / 'none', 'No such file'), (tmp_path, 'directory')):
-        with pytest.raises(KeyFileError, match=message):
-            read_key(wrong)
-
-
-def test_a_key_shows_its_fingerprint_alone():
-    key = MasterKey(RAW)
-    shown = f'{key} {key!r} {[key]}'
-    assert key.fingerprint in shown
-    assert RAW.hex() not in shown
-    assert repr(RAW) not in shown
-    assert pickle.loads(pickle.dumps(key)).fingerprint == key.fingerprint  # spawned workers need it
 
 
 @pytest.mark.parametrize(

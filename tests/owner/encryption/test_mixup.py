@@ -84,7 +84,7 @@ def test_shuffling_a_mixed_image():
     [
         (dict(grid=1), ValueError, 'grid must be at least 2, got 1'),
         (dict(grid=2.0), TypeError, 'whole number, got 2.0'),
-        (dict(patch_size=16, grid=3), ValueError, 'patch_size 16 x 16 is no multiple of grid 3'),
+        (dict(patch_size=16, grid=3), ValueError, 'patch_size 16 x 16 is not a multiple of grid 3'),
         (dict(remainder='none'), ValueError, "got 'none'"),
     ],
 )
@@ -94,5 +94,5 @@ def test_parameters_that_are_not_accepted(given_, error, message):
 
 
 def test_sizes_that_cannot_be_cut():
-    with pytest.raises(ValueError, match='30 x 32 .*no multiple of patch_size 16 x 16'):
+    with pytest.raises(ValueError, match='30 x 32 .*not a multiple of patch_size 16 x 16'):
         MixupParams().plan((30, 32))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_shuffle_plan import cases
 
+from helpers.shuffles import cases
 from hii_mm.encryption import ShuffleParams, enclose_boxes, fragment_boxes, restore_boxes
 
 SETTINGS = settings(max_examples=200, deadline=None)
