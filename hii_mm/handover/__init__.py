@@ -1,25 +1,26 @@
-"""Handing over a data set: an encrypted copy, its manifest, and what the owner does with them later.
+"""Encrypted copies of a data set: write, merge, verify and decrypt them.
 
-Needs NumPy, Pillow, cryptography and tqdm; imports neither torch nor mm*.
+Needs NumPy, Pillow, cryptography and msgspec; imports neither torch nor mm*,
+and prints nothing.
 """
 
 from .decrypt import decrypt
-from .encrypt import Outcome, Request, encrypt
-from .finish import finish
-from .journal import Refused
-from .manifest import Manifest, ManifestError
+from .encrypt import encrypt
+from .manifest import Manifest
+from .merge import merge
+from .results import Decryption, Outcome, Problem, Verification
 from .settings import Settings
 from .verify import verify
 
 __all__ = [
+    'Decryption',
     'Manifest',
-    'ManifestError',
     'Outcome',
-    'Refused',
-    'Request',
+    'Problem',
     'Settings',
+    'Verification',
     'decrypt',
     'encrypt',
-    'finish',
+    'merge',
     'verify',
 ]

@@ -1,125 +1,154 @@
-"""``hii-mm decrypt``: the pixels of a shuffled copy, back in their places."""
+"""Decrypt a shuffled copy: put the pixels back in their places."""
+
+from __future__ import annotations
 
 import errno
 import hashlib
 import os
 import os.path as osp
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import numpy as np
-
-from . import names
-from .files import write_atomically
+from ..encryption import MasterKey, checks
+from ..errors import CannotDecryptError, RejectedError
+from ..files import StrPath, write_atomically
+from ..images import decode_as, encode
+from ..progress import Progress, counted, silent
+from . import names, safety
+from .layout import safe_name
 from .manifest import Manifest
-from .pictures import Reject, decode_as, encode
 from .pool import ordered
+from .reader import pictures, row_bytes
+from .results import Decryption, Problem
+from .rows import Row
 from .settings import Settings
-from .stored import pictures, row_bytes, safe_name
+from .verify import WRONG_SUM
 
-FILL = 0
-OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
-
-
-class Undo:
-    """Decrypts one picture; what :func:`pool.ordered` makes in each process."""
-
-    def __init__(self, dst, out, settings, key):
-        self.dst, self.out, self.settings, self.key = dst, out, settings, key
-
-    def __call__(self, item):
-        """(row, bytes or None, image id) -> (name, share of pixels lost, what is wrong)."""
-        row, data, image_id = item
-        try:
-            if not safe_name(image_id):
-                raise Reject(f'its image id {image_id!r} is no path')
-            data = row_bytes(self.dst, row, data)
-            if hashlib.sha256(data).hexdigest() != row['sha256']:
-                raise Reject('its SHA-256 is not the one in the manifest')
-            image = decode_as(data, row['mode'])
-            (plan,) = self.settings.plans(self.key, image_id, row['plain_hw'])
-            plain = encode(plan.invert(image, fill=FILL), '.png')
-            path = osp.join(self.out, image_id + '.png')
-            os.makedirs(osp.dirname(path), exist_ok=True)
-            write_atomically(path, plain, self.out)
-        except (Reject, ValueError) as error:
-            return row['name'], 0.0, str(error)
-        except OSError as error:
-            if error.errno not in OF_THE_NAME:
-                raise
-            return row['name'], 0.0, f'it cannot be written as {image_id + ".png"!r}: {error.strerror}'
-        return row['name'], float(np.mean(plan.missing())), None
+_OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
 
 
-class CannotUndo(ValueError):
-    """Nothing was written; the message says why."""
-
-
-def decrypt(dst, out, key, name_map=None, workers=1, progress=None):
-    """Write the pictures of a copy, decrypted, as PNG.
+def decrypt(
+    dst: StrPath,
+    out: StrPath,
+    *,
+    key: MasterKey | StrPath,
+    name_map: StrPath | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> Decryption:
+    """Write the images of a copy, decrypted, as PNG files.
 
     Args:
-        dst (str): the copy.
-        out (str): a new folder.
-        key: the :class:`MasterKey`.
-        name_map (str): the owner's file of pseudonyms, if the copy was renamed.
-        workers (int): processes.
-        progress: as in :class:`Request`.
+        dst: the copy.
+        out: the folder to write, which must be new or empty and outside of all copies.
+        key: the master key, or the path of its file.
+        name_map: of a renamed copy: the owner's file of pseudonyms. The default
+            lies beside the key file.
+        workers: number of processes.
+        progress: called after each image.
 
-    Yields:
-        tuple: (name, share of its pixels that is lost and filled with 0, what is wrong or None).
+    Returns:
+        How many images were decrypted, which were not, and the share of pixels lost.
 
     Raises:
-        CannotUndo: another key, a mixed copy, or ``out`` is not empty.
-        ManifestError: a manifest that is damaged or was changed.
-        KeyFileError: the map of names cannot be read.
+        CannotDecryptError: another key, a mixed copy, or a folder ``out`` that must not be used.
+        ManifestError: a manifest that is missing, damaged or forged.
+        KeyFileError: the key or the map of names cannot be read.
     """
-    dst, out = osp.realpath(dst), osp.realpath(out)
-    manifest = Manifest(dst)
-    settings = _settings(manifest, key)
-    if osp.lexists(out) and (not osp.isdir(out) or os.listdir(out)):
-        raise CannotUndo(f'OUT {out!r} is not empty; give a new folder')
-    around = names.copy_around(out)
-    if around and around != dst:
-        raise CannotUndo(f'OUT {out!r} lies in the copy {around!r}, which is handed over; give another folder')
-    if osp.commonpath([dst, out]) in (dst, out):
-        raise CannotUndo(f'OUT {out!r} and DST {dst!r} must not lie in each other: plain pictures would be handed over')
-    for _ in manifest.rows(key):  # the HMAC stands at the end: before anything is written
-        pass
-    files = names.NameMap(name_map).read() if settings.rename else {}
-    problems = []
+    workers = checks.whole('workers', workers, 1)
+    secret = safety.load_key(key)
+    manifest = Manifest(osp.realpath(dst))
+    _check_possible(manifest, secret)
+    safety.check_output(osp.realpath(out), dst)
+    manifest.check(secret)  # the signature is at the end: check it before anything is written
+    files = names.NameMap(safety.name_map_path(key, name_map)).read() if manifest.settings.rename else None
+    return _decrypt(manifest, osp.realpath(out), secret, files, workers, progress)
 
-    def items():
-        for row, data in pictures(dst, manifest.rows(key), settings, lambda *problem: problems.append(problem)):
-            if settings.rename:
-                file = files.get(osp.splitext(osp.basename(row['name']))[0])
-                if file is None:
-                    problems.append((row['name'], f'{name_map!r} does not know this name'))
-                    continue
-                yield row, data, osp.splitext(file)[0]
+
+def _decrypt(
+    manifest: Manifest, out: str, key: MasterKey, files: dict[str, str] | None, workers: int, progress: Progress
+) -> Decryption:
+    """Decrypt all images; ``files`` maps pseudonyms to source files."""
+    dst, result, lost = osp.dirname(manifest.path), Decryption(), 0.0
+    unreadable: list[Problem] = []
+
+    def report(name: str, reason: str) -> None:
+        unreadable.append(Problem(name, reason))
+
+    def items() -> Iterator[tuple[Row, bytes | None, str]]:
+        for row, data in pictures(dst, manifest.rows(key), manifest.settings, report):
+            name = names.source_name(row.name, manifest.settings)
+            if files is None:
+                yield row, data, name
+            elif name in files:
+                yield row, data, osp.splitext(files[name])[0]
             else:
-                yield row, data, names.to_id(row['name'], settings)
+                report(row.name, 'the map of names does not contain it')
 
-    results = ordered(items(), workers, Undo, (dst, out, settings, key))
-    yield from progress(results, manifest.head['counts']['images'], 0) if progress else results
-    for name, wrong in problems:
-        yield name, 0.0, wrong
+    results = ordered(items(), workers, Decrypter, (dst, out, manifest.settings, key))
+    for name, share, problem in counted(results, progress, manifest.counts.images):
+        if problem is None:
+            result.images, lost = result.images + 1, lost + share
+        else:
+            result.failed.append(Problem(name, problem))
+    result.failed += unreadable
+    result.lost = lost / result.images if result.images else 0.0
+    return result
 
 
-def _settings(manifest, key):
-    """The copy's settings.
+def _check_possible(manifest: Manifest, key: MasterKey) -> None:
+    """Check that a copy can be decrypted with a key.
 
     Raises:
-        CannotUndo: made with another key, or mixed.
+        CannotDecryptError: another key, or mixed.
     """
-    try:
-        settings, fingerprint = Settings.from_json(manifest.head['parameters']), manifest.head['key_fingerprint']
-    except (KeyError, TypeError, ValueError) as error:
-        raise CannotUndo(f'{manifest.path!r} has no sound head: {error!r}') from None
-    if fingerprint != key.fingerprint:
-        raise CannotUndo(f'the copy was made with the key {fingerprint}, and this one is {key.fingerprint}')
-    if settings.strategy != 'shuffle':
-        g = settings.grid
-        raise CannotUndo(
-            f'strategy {settings.strategy} averaged {g * g} pixels into each one: that cannot be undone, '
-            'with a key or without. Nothing was written'
+    if manifest.key_fingerprint != key.fingerprint:
+        raise CannotDecryptError(
+            f'the copy was made with key {manifest.key_fingerprint!r}, but this key is {key.fingerprint!r}'
         )
-    return settings
+    mixup = manifest.settings.scheme.mixup
+    if mixup is not None:
+        raise CannotDecryptError(
+            f"strategy '{manifest.settings.scheme.strategy}' averaged {mixup.grid**2} pixels into each one, which "
+            'cannot be undone, with or without a key. Nothing was written'
+        )
+
+
+class _Decrypted(NamedTuple):
+    """The name of an image, the share of its pixels that is lost, and why it failed or None."""
+
+    name: str
+    lost: float
+    problem: str | None
+
+
+class Decrypter:
+    """Decrypts one image after another; made once in each process by :func:`.pool.ordered`."""
+
+    def __init__(self, dst: str, out: str, settings: Settings, key: MasterKey) -> None:
+        self._dst, self._out, self._settings, self._key = dst, out, settings, key
+
+    def __call__(self, item: tuple[Row, bytes | None, str]) -> _Decrypted:
+        """Decrypt (row, content or None, image id)."""
+        row, data, image_id = item
+        try:
+            return _Decrypted(row.name, self._decrypt(row, row_bytes(self._dst, row, data), image_id), None)
+        except (RejectedError, ValueError) as error:
+            return _Decrypted(row.name, 0.0, str(error))
+        except OSError as error:
+            if error.errno not in _OF_THE_NAME:
+                raise
+            return _Decrypted(row.name, 0.0, f'it cannot be written as {image_id + ".png"!r}: {error.strerror}')
+
+    def _decrypt(self, row: Row, data: bytes, image_id: str) -> float:
+        """Write one image; returns the share of its pixels that is lost."""
+        if not safe_name(image_id):
+            raise RejectedError(f'its image id {image_id!r} is not a path')
+        if hashlib.sha256(data).hexdigest() != row.sha256:
+            raise RejectedError(WRONG_SUM)
+        plan = self._settings.scheme.plan(row.plain_hw, key=self._key, image_id=image_id)
+        plain = encode(plan.invert(decode_as(data, row.mode)), '.png')
+        path = osp.join(self._out, image_id + '.png')
+        os.makedirs(osp.dirname(path), exist_ok=True)
+        write_atomically(path, plain, self._out)
+        return float(plan.missing().mean())

@@ -1,265 +1,217 @@
-"""``hii-mm encrypt``: a folder or COCO data set becomes an encrypted copy."""
+"""Write an encrypted copy of an image folder or a COCO data set."""
 
-import itertools
-import json
+from __future__ import annotations
+
 import os
 import os.path as osp
-import platform
 import shutil
-import sys
 from collections import Counter
-from dataclasses import dataclass, field
-from importlib import metadata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from .. import __version__
-from ..encryption.keyed import PLAN_VERSION
-from . import coco, names, shards
-from .files import fsync_folder, sha256_file
-from .finish import finish
-from .journal import Refused, opened, same_run
-from .picture_job import Job
+import msgspec
+
+from ..encryption import MasterKey, Scheme, checks
+from ..errors import CopyError, RefusedError
+from ..files import StrPath, fsync_folder
+from ..progress import Progress, counted, silent
+from . import coco, names, safety, shards
+from .job import Encrypter
+from .journal import Journal, opened, read_lines
+from .layout import MANIFEST, WORK
+from .manifest import Manifest
+from .merge import close_copy, outcome_of
+from .parts import Part, check_part
 from .pool import ordered
+from .results import Outcome, Problem
+from .run import Run, check_same_run, describe
+from .settings import SHARD_SIZE, Settings, Size
 
 
-@dataclass
-class Request:
-    """What one call of ``hii-mm encrypt`` is asked for.
+def encrypt(
+    src: StrPath,
+    dst: StrPath,
+    *,
+    key: MasterKey | StrPath,
+    scheme: Scheme,
+    size: Size = None,
+    fit: str | None = None,
+    format: str = 'png',
+    shard_size: int = SHARD_SIZE,
+    annotations: Sequence[StrPath] = (),
+    rename: bool = False,
+    name_map: StrPath | None = None,
+    part: Part = (0, 1),
+    resume: bool = False,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> Outcome:
+    """Encrypt the images of a folder to a new folder.
 
     Args:
-        src, dst (str): folders.
-        key: the :class:`MasterKey`.
-        settings: the :class:`Settings`.
-        annotations (list[str]): ``FILE`` or ``FILE=FOLDER``.
-        name_map (str): the owner's file of pseudonyms, with ``settings.rename``.
-        rank, world (int): which part of how many.
-        resume (bool): go on.
-        workers (int): processes.
-        progress: called with an iterable, the count and the count done before; gives the iterable.
-    """
+        src: the folder of plain images, with or without class folders.
+        dst: the folder to write, which must be new or empty.
+        key: the master key, or the path of its file.
+        scheme: how images are encrypted.
+        size: None, (w, h), or an int, the length of the short side: resize images before they are encrypted.
+        fit: 'crop', 'resize' or 'pad', see :class:`.settings.Settings`.
+        format: 'png', 'webp', 'jpeg', or 'shards' for tar files in WebDataset's layout.
+        shard_size: with 'shards': source files per tar file.
+        annotations: COCO files, each as ``FILE`` or ``FILE=FOLDER`` with the folder below
+            ``src`` that its file names are relative to. Only their images are encrypted.
+        rename: replace file names by keyed pseudonyms.
+        name_map: with ``rename``: the owner's file of pseudonyms. The default
+            lies beside the key file.
+        part: (index from 0, number of parts): encrypt one part; :func:`.merge.merge` closes the copy.
+        resume: continue a run that was stopped.
+        workers: number of processes.
+        progress: called after each file.
 
-    src: str
-    dst: str
-    key: object
-    settings: object
-    annotations: list = field(default_factory=list)
-    name_map: object = None
-    rank: int = 0
-    world: int = 1
-    resume: bool = False
-    workers: int = 1
-    progress: object = None
-
-
-@dataclass
-class Outcome:
-    """What became of it.
-
-    Attributes:
-        images (int): pictures of this part that were handed over.
-        rejects (list): (path below SRC, why).
-        dropped (Counter): what of the annotations was left out.
-        closed (bool): the manifest is written; False if other parts are to come.
-    """
-
-    images: int = 0
-    rejects: list = field(default_factory=list)
-    dropped: Counter = field(default_factory=Counter)
-    closed: bool = False
-
-
-def encrypt(request):
-    """Do one part, and close DST if it is the only one.
+    Returns:
+        What was encrypted, rejected and left out.
 
     Raises:
-        Refused: nothing was changed.
-        OSError: the disk is full or the like; ``resume`` goes on.
+        UsageError: wrong arguments, or folders and keys that must not be combined; nothing was changed.
+        BusyError: another process writes the same part.
+        CopyError: a folder without files, or an unfinished run that is damaged.
+        OSError: the disk is full or the like; ``resume`` continues.
     """
-    src, dst = osp.realpath(request.src), osp.realpath(request.dst)
-    if not osp.isdir(src):
-        raise Refused(f'SRC {request.src!r} is no folder')
-    if names.copy_around(src):
-        raise Refused(f'SRC {request.src!r} is (in) a copy that hii-mm encrypt wrote; encrypt what it was made from')
-    if osp.commonpath([src, dst]) in (src, dst):
-        raise Refused(f'SRC {request.src!r} and DST {request.dst!r} must not lie in each other')
-    annotations = _annotations(request.annotations)
-    with opened(dst, request.rank, request.world) as (journal, handle):
-        listing = list_source(src, request.settings, request.key, annotations)
-        if not listing:
-            raise Refused(f'SRC {request.src!r} holds no file', code=1)
-        run = describe(request, listing, annotations)
-        if osp.exists(osp.join(dst, names.MANIFEST)):
-            return _finished_before(request, dst, run)
-        journal.start(run, request.resume)
-        _unlinked(dst)
-        if request.settings.format == 'shards':
-            journal.cut(request.settings.shard_size)
-        if request.settings.rename:
-            _save_names(request, listing)
-        _encrypt_part(request, src, journal, handle, listing, annotations, run)
-        outcome = _outcome(journal, listing, annotations)
-        if request.world == 1:
-            finish(dst, request.key)
+    settings = Settings(scheme, size, fit, format, rename, shard_size)
+    part, workers = check_part(part), checks.whole('workers', workers, 1)
+    safety.check_source(src, dst)
+    secret = safety.load_key(key)
+    names_path = safety.name_map_path(key, name_map) if rename else None
+    safety.check_key_place(None if isinstance(key, MasterKey) else key, src, dst)
+    safety.check_key_place(names_path, src, dst)
+    coco_files = coco.read_all([annotations] if isinstance(annotations, (str, os.PathLike)) else annotations)
+    task = _Task(osp.realpath(src), osp.realpath(dst), secret, settings, coco_files, part, workers)
+    with opened(task.dst, part) as (journal, handle):
+        listing = _list_source(task)
+        run = describe(settings, secret, listing, coco_files)
+        if osp.exists(osp.join(task.dst, MANIFEST)):
+            return replace(_finished_before(task.dst, run, resume), part=part)
+        journal.start(run, resume)
+        _check_no_links(task.dst)
+        if settings.format == 'shards':
+            journal.cut(shard_size)
+        if names_path is not None:
+            names.NameMap(names_path).add(_pseudonyms(listing))
+        _encrypt_part(task, journal, handle, listing, run.classes or [], progress)
+        outcome = _outcome(journal, listing, coco_files)
+        outcome.part = part
+        if part[1] == 1:
+            close_copy(task.dst, secret)
             outcome.closed = True
         return outcome
 
 
-def _annotations(arguments):
-    """The annotation files.
+@dataclass(frozen=True)
+class _Task:
+    """The checked arguments; ``src`` and ``dst`` are real paths."""
+
+    src: str
+    dst: str
+    key: MasterKey
+    settings: Settings
+    annotations: list[coco.AnnotationFile]
+    part: Part
+    workers: int
+
+
+def _list_source(task: _Task) -> list[names.Entry]:
+    """Return the entry of each file that is to be encrypted or rejected, sorted by its new name.
 
     Raises:
-        Refused: one is no COCO json, or two have one name.
+        CopyError: there is none.
     """
-    try:
-        found = [coco.read(argument) for argument in arguments]
-    except ValueError as error:
-        raise Refused(str(error)) from None
-    twice = [name for name, count in Counter(part.name for part in found).items() if count > 1]
-    if twice:
-        raise Refused(f'two --ann files would both become {twice[0]!r}; give them different names')
-    return found
+    if task.annotations:
+        found: dict[str, str | None] = {}
+        prefix: dict[str, str] = {}
+        for part in task.annotations:
+            found.update({**dict.fromkeys(part.images), **part.bad})
+            prefix.update({**dict.fromkeys(part.images, part.prefix), **dict.fromkeys(part.bad, '')})
+        listing = names.entries(sorted(found.items()), task.settings, task.key, flatten=prefix)
+    else:
+        listing = names.entries(names.scan(task.src), task.settings, task.key)
+    if not listing:
+        raise CopyError(f'SRC {task.src!r} contains no file')
+    return listing
 
 
-def list_source(src, settings, key, annotations):
-    """``[Entry]`` of every file that is to be handed over, or rejected, by its new name."""
-    if not annotations:
-        return names.entries(names.scan(src), settings, key)
-    found, prefix = {}, {}
-    for part in annotations:
-        found.update(dict.fromkeys(part.images), **part.bad)
-        prefix.update(dict.fromkeys(part.images, part.prefix), **dict.fromkeys(part.bad, ''))
-    return names.entries(sorted(found.items()), settings, key, flatten=prefix)
-
-
-def describe(request, listing, annotations):
-    """What decides the output: the head of the journals, and most of it of the manifest."""
-    packages = {name: metadata.version(name) for name in ('numpy', 'pillow', 'cryptography')}
-    run = {
-        'tool': {'hii_mm': __version__, 'python': platform.python_version(), **packages},
-        'plan_version': PLAN_VERSION,
-        'key_fingerprint': request.key.fingerprint,
-        'parameters': request.settings.to_json(),
-        'annotations': [{'name': part.name, 'categories': part.categories} for part in annotations],
-        'files': len(listing),
-        'listing': _listing_sum(request, listing),
-    }
-    if request.settings.format == 'shards' and not annotations:
-        run['classes'] = shards.class_names(listing)
-    return run
-
-
-def _listing_sum(request, listing):
-    """A keyed sum of everything that is read, so that parts of different sources do not mix."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for entry in listing:
-        digest.update(repr(tuple(entry)).encode())
-    for argument in request.annotations:
-        path, folder = coco.split(argument)
-        digest.update(sha256_file(path)[0].encode() + folder.encode())
-    return request.key.derive('hii-mm listing v1', digest.digest(), length=8).hex()
-
-
-def _finished_before(request, dst, run):
-    """The outcome where DST is closed already.
+def _finished_before(dst: str, run: Run, resume: bool) -> Outcome:
+    """Return the outcome of a copy that is closed already.
 
     Raises:
-        Refused: it is, and this run is another or was not told to go on.
+        RefusedError: ``resume`` is False, or the copy is of another run.
     """
-    from .manifest import Manifest
-
-    head = Manifest(dst).head
+    manifest = Manifest(dst)
+    new = msgspec.to_builtins(run)
+    compared = ('tool', 'parameters', 'key_fingerprint')
     try:
-        same_run(*({name: of.get(name) for name in ('tool', 'parameters', 'key_fingerprint')} for of in (head, run)))
-    except Refused as error:
-        raise Refused(f'{request.dst!r} holds a finished copy: {error}') from None
-    if not request.resume:
-        raise Refused(f'{request.dst!r} holds a finished copy; give a new folder')
-    if head.get('listing') != run['listing']:
-        was = head['counts']['images'] + head['counts']['rejected']
-        raise Refused(
-            f'{request.dst!r} holds a finished copy of {was} other files than the {run["files"]} that SRC and --ann '
-            'give now; give a new folder'
+        check_same_run(*({name: of.get(name) for name in compared} for of in (manifest.head, new)))
+    except RefusedError as error:
+        raise RefusedError(f'{dst!r} holds a finished copy: {error}') from None
+    if not resume:
+        raise RefusedError(f'{dst!r} holds a finished copy; choose a new folder')
+    if manifest.listing != run.listing:
+        before = manifest.counts.images + manifest.counts.rejected
+        raise RefusedError(
+            f'{dst!r} holds a finished copy of {before} other files than the {run.files} that SRC and the annotation '
+            'files name now; choose a new folder'
         )
-    shutil.rmtree(osp.join(dst, names.WORK), ignore_errors=True)  # of a run that was killed right at its end
-    rejects, path = [], osp.join(dst, names.REJECTS)
-    if head['counts']['rejected'] and osp.isfile(path):
-        with open(path, encoding='utf-8') as file:
-            rejects = [(row['name'], row['reason']) for row in map(json.loads, file)]
-    return Outcome(images=head['counts']['images'], rejects=rejects, closed=True)
+    shutil.rmtree(osp.join(dst, WORK), ignore_errors=True)  # of a run that was killed after its last step
+    return outcome_of(dst, manifest)
 
 
-def _unlinked(dst):
-    """Raise if there is a symbolic link below DST: something could be written through it.
+def _check_no_links(dst: str) -> None:
+    """Check that no folder below DST is a symbolic link, through which files would be written elsewhere.
 
     Raises:
-        Refused: naming it.
+        CopyError: naming the link.
     """
     for folder, folders, _ in os.walk(dst):
         for name in folders:
             if osp.islink(osp.join(folder, name)):
-                raise Refused(f'{osp.join(folder, name)!r} is a symbolic link; DST must hold none', code=1)
+                raise CopyError(f'{osp.join(folder, name)!r} is a symbolic link; remove it: DST must not contain any')
 
 
-def _save_names(request, listing):
-    """Keep the map of pseudonyms beside the key."""
-    stem = {entry.file: osp.splitext(osp.basename(entry.name))[0] for entry in listing}
-    names.NameMap(request.name_map).add({stem[file]: file for file in stem})
+def _pseudonyms(listing: Iterable[names.Entry]) -> dict[str, str]:
+    """Return {new name without folder and extension: source file}."""
+    return {osp.splitext(osp.basename(entry.name))[0]: entry.file for entry in listing}
 
 
-def _encrypt_part(request, src, journal, handle, listing, annotations, run):
-    """Encrypt what this part has still to do, and write it down."""
-    unit = request.settings.shard_size if request.settings.format == 'shards' else 1
-    mine = [i for i in range(len(listing)) if i // unit % request.world == request.rank]
+def _encrypt_part(
+    task: _Task, journal: Journal, handle: int, listing: list[names.Entry], classes: list[str], progress: Progress
+) -> None:
+    """Encrypt what this part has still to do, and record it."""
+    tarred = task.settings.format == 'shards'
+    unit = task.settings.shard_size if tarred else 1
+    rank, world = task.part
+    mine = [i for i in range(len(listing)) if i // unit % world == rank]
     before = journal.done
-    scratch = None if request.settings.format == 'shards' else journal.scratch
-    args = (src, journal.dst, request.settings, request.key, scratch, annotations)
+    scratch = None if tarred else journal.scratch
+    args = (task.src, task.dst, task.settings, task.key, scratch, task.annotations)
     todo = ((i, listing[i]) for i in mine[before:])
-    results = ordered(todo, request.workers, Job, args, handles=[handle])
-    if request.progress:
-        results = request.progress(results, len(mine), before)
-    if unit == 1:
-        for line, _ in results:
-            journal.add(line)
+    results = counted(ordered(todo, task.workers, Encrypter, args, [handle]), progress, len(mine), before)
+    if tarred:
+        shards.write_shards(journal, results, unit, classes)
     else:
-        _write_shards(journal, results, unit, run.get('classes', []))
+        for line, _ in results:
+            journal.add([line])
     for folder in {osp.dirname(osp.join(journal.dst, listing[i].name)) for i in mine if listing[i].reason is None}:
         if osp.isdir(folder):
             fsync_folder(folder)
     journal.finish()
 
 
-def _write_shards(journal, results, unit, classes):
-    """Write results into tar files of ``unit`` files of SRC each, one picture in memory at a time."""
-    for number, group in itertools.groupby(results, key=lambda result: result[0]['i'] // unit):
-        name, lines = shards.shard_name(number), []
-        samples = _samples(group, name, lines, classes)
-        about = shards.write_shard(osp.join(journal.dst, name), samples, journal.scratch)
-        journal.add(*([{'shard': about, 'i': lines[0]['i']}] if about else []), *lines)
-
-
-def _samples(results, name, lines, classes):
-    """The samples of one tar file; the journal's lines go to ``lines``."""
-    for line, data in results:
-        lines.append(line)
-        if data is not None:
-            line['row']['shard'] = name
-            yield shards.sample(line, data, classes)
-
-
-def _outcome(journal, listing, annotations):
-    """What the journal of this part says."""
-    from .journal import entries
-
-    out = Outcome(dropped=sum((part.dropped for part in annotations), Counter()))
-    for entry in entries([journal.path]):
-        out.images += 'row' in entry
-        out.dropped.update(entry.get('dropped', {}))
-        if 'reject' in entry:
-            out.rejects.append((listing[entry['i']].file, entry['reject']['reason']))
+def _outcome(journal: Journal, listing: list[names.Entry], annotations: Iterable[coco.AnnotationFile]) -> Outcome:
+    """Return what the journal of this part says."""
+    out = Outcome()
+    dropped = sum((part.dropped for part in annotations), Counter[str]())
+    for line in read_lines([journal.path]):
+        out.images += line.row is not None
+        dropped.update(line.dropped or {})
+        if line.reject is not None:
+            out.rejects.append(Problem(listing[line.i].file, line.reject.reason))
+    out.dropped = {what: count for what, count in sorted(dropped.items()) if count}
     return out
-
-
-def cpu_count():
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == 'linux' else os.cpu_count()

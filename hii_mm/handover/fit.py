@@ -1,41 +1,49 @@
-"""Bringing a picture to a size before it is encrypted: pixels and coordinates alike."""
+"""Bring an image, and its coordinates, to a size before it is encrypted."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from .settings import Settings
+
+HW = tuple[int, int]
+
 
 @dataclass(frozen=True)
 class Fit:
-    """A resize, then a crop or a padding at the bottom right.
+    """A resize, followed by a crop, or by padding at the bottom and right.
 
     Attributes:
         plain_hw: (h, w) before.
         scaled_hw: (h, w) after the resize.
-        offset_yx: the crop's top left corner.
+        offset_yx: (y, x) of the crop's top left corner.
         fitted_hw: (h, w) at the end.
     """
 
-    plain_hw: tuple
-    scaled_hw: tuple
-    offset_yx: tuple
-    fitted_hw: tuple
+    plain_hw: HW
+    scaled_hw: HW
+    offset_yx: HW
+    fitted_hw: HW
 
-    def image(self, array):
-        """(H, W[, C]) of ``plain_hw`` -> ``fitted_hw``; padding repeats the last row and column."""
+    def image(self, array: np.ndarray) -> np.ndarray:
+        """Bring an image (H, W[, C]) of ``plain_hw`` to ``fitted_hw``; padding repeats the last row and column."""
         if self.scaled_hw != self.plain_hw:
-            picture = Image.fromarray(array).resize(self.scaled_hw[::-1], Image.Resampling.BICUBIC)
-            array = np.array(picture).astype(array.dtype)
+            resized = Image.fromarray(array).resize(self.scaled_hw[::-1], Image.Resampling.BICUBIC)
+            array = np.array(resized).astype(array.dtype)
         return self._window(array, mode='edge')
 
-    def mask(self, array):
-        """(H, W) uint8 of ``plain_hw`` -> ``fitted_hw``, nearest value; padding is 0."""
+    def mask(self, array: np.ndarray) -> np.ndarray:
+        """Bring a mask (H, W) uint8 of ``plain_hw`` to ``fitted_hw``, nearest value; padding is 0."""
         if self.scaled_hw != self.plain_hw:
             array = np.array(Image.fromarray(array).resize(self.scaled_hw[::-1], Image.Resampling.NEAREST))
         return self._window(array, mode='constant')
 
-    def _window(self, array, mode):
+    def _window(self, array: np.ndarray, mode: Literal['edge', 'constant']) -> np.ndarray:
         (top, left), (h, w) = self.offset_yx, self.fitted_hw
         array = array[top : top + h, left : left + w]
         down, right = h - array.shape[0], w - array.shape[1]
@@ -43,33 +51,35 @@ class Fit:
             array = np.pad(array, [(0, down), (0, right)] + [(0, 0)] * (array.ndim - 2), mode=mode)
         return np.ascontiguousarray(array)
 
-    def points(self, xy):
-        """(n, 2) xy in the plain image -> in the fitted one."""
+    def points(self, xy: np.ndarray | Sequence[Sequence[float]]) -> np.ndarray:
+        """Move points (n, 2) xy of the plain image to the fitted one, float64."""
         scale = np.array([self.scaled_hw[1] / self.plain_hw[1], self.scaled_hw[0] / self.plain_hw[0]])
-        return np.asarray(xy, np.float64) * scale - np.array(self.offset_yx[::-1])
+        moved: np.ndarray = np.asarray(xy, np.float64) * scale - np.array(self.offset_yx[::-1])
+        return moved
 
     @property
-    def kept_hw(self):
-        """(h, w) of the part of the fitted image that shows picture, not padding."""
+    def shown_hw(self) -> HW:
+        """(h, w) of the part of the fitted image that shows the image, not padding."""
         (top, left), (h, w) = self.offset_yx, self.scaled_hw
         return min(self.fitted_hw[0], h - top), min(self.fitted_hw[1], w - left)
 
 
-def plan_fit(settings, plain_hw):
-    """The :class:`Fit` of one image size, as ``settings.size`` and ``settings.fit`` ask."""
-    plain_hw = tuple(plain_hw)
-    if settings.size is None or isinstance(settings.size, int):
-        scaled = plain_hw
-        if settings.size is not None:
-            scaled = tuple(max(1, round(side * settings.size / min(plain_hw))) for side in plain_hw)
+def plan_fit(settings: Settings, plain_hw: HW) -> Fit:
+    """Return how an image of (h, w) is brought to ``settings.size`` by ``settings.fit``."""
+    h, w = plain_hw
+    size, (ph, pw) = settings.size, settings.scheme.patch_size
+    if not isinstance(size, tuple):
+        if size is not None:
+            short = min(plain_hw)
+            h, w = max(1, round(h * size / short)), max(1, round(w * size / short))
         if settings.fit == 'resize':
-            scaled = tuple(max(1, round(s / p)) * p for s, p in zip(scaled, settings.patch_size))
-        return Fit(plain_hw, scaled, (0, 0), scaled)
-    fitted = settings.size[::-1]
+            h, w = max(1, round(h / ph)) * ph, max(1, round(w / pw)) * pw
+        return Fit(plain_hw, (h, w), (0, 0), (h, w))
+    fitted = size[1], size[0]
     if settings.fit == 'resize':
         return Fit(plain_hw, fitted, (0, 0), fitted)
-    ratios = [f / p for f, p in zip(fitted, plain_hw)]
+    ratios = fitted[0] / h, fitted[1] / w
     ratio = max(ratios) if settings.fit == 'crop' else min(ratios)
-    scaled = tuple(max(1, round(side * ratio)) for side in plain_hw)
-    offset = tuple(max(0, (s - f) // 2) for s, f in zip(scaled, fitted))
+    scaled = max(1, round(h * ratio)), max(1, round(w * ratio))
+    offset = max(0, (scaled[0] - fitted[0]) // 2), max(0, (scaled[1] - fitted[1]) // 2)
     return Fit(plain_hw, scaled, offset, fitted)

@@ -1,150 +1,217 @@
-"""``manifest.json``: what was handed over. The schema stands in docs/handover.md.
+"""``manifest.json``: the description of an encrypted copy. docs/reference/copy_format.md has the schema.
 
-Written and read line by line, so that a million rows need no memory: a line
-for each value of the head, one for each image, and two for the sums of what
-stands above them.
+It is written and read line by line, so that a million images need no memory:
+one line for each value of the head, one for each image, and two for the
+checksum and the signature of everything above.
 """
+
+from __future__ import annotations
 
 import hashlib
 import hmac
 import json
+import os
 import os.path as osp
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, BinaryIO
 
-from .names import MANIFEST, WORK
+import msgspec
+
+from ..encryption.keys import MasterKey
+from ..errors import ManifestError, UsageError
+from ..files import StrPath
+from .layout import MANIFEST, WORK
+from .parsing import convert, parse
+from .rows import FileRow, Row, to_json
+from .settings import Settings
 
 SCHEMA, VERSION = 'hii-mm manifest', 1
-_ROWS, _END = '"images": [\n', ']'
-MOST_LINE = 1 << 20
+MAX_LINE = 1 << 20  # bytes
+MAX_HEAD = 64 * MAX_LINE
+_ROWS = b'"images": [\n'
+_SHOWN = 80  # bytes of a damaged line in a message
 
 
-class ManifestError(ValueError):
-    """No manifest, or not one as :func:`lines` writes it."""
-
-
-def lines(head, rows, key):
-    """The manifest's bytes, line by line.
+def lines(head: Mapping[str, Any], rows: Iterable[Row], key: MasterKey) -> Iterator[bytes]:
+    """Yield the lines of a manifest.
 
     Args:
-        head (dict): everything above the rows.
-        rows: an iterable of dicts, one an image.
-        key: the :class:`MasterKey` that signs it.
+        head: JSON values above the rows, without schema and version.
+        rows: one for each image.
+        key: signs the manifest.
     """
-    digest = hashlib.sha256()
-    mac = hmac.new(key.derive('hii-mm manifest v1'), digestmod='sha256')
+    sums = _Sums(key)
+    yield sums.add(f'{{"schema": {json.dumps(SCHEMA)},\n"version": {VERSION},\n'.encode())
+    for name, value in head.items():
+        yield sums.add(f'{json.dumps(name)}: {json.dumps(value)},\n'.encode())
+    yield sums.add(_ROWS)
+    separator = b''
+    for row in rows:
+        yield sums.add(separator + to_json(row))
+        separator = b',\n'
+    yield sums.add(b'\n],\n' if separator else b'],\n')
+    yield _tail(sums.sha256, sums.hmac)
 
-    def signed(text):
-        line = text.encode()
-        digest.update(line)
-        mac.update(line)
+
+class _Sums:
+    """The checksum and the signature of the lines so far."""
+
+    def __init__(self, key: MasterKey | None) -> None:
+        self._digest = hashlib.sha256()
+        self._mac = hmac.new(key.derive('hii-mm manifest v1') if key else b'', digestmod='sha256')
+
+    def add(self, line: bytes) -> bytes:
+        """Include a line; returns it."""
+        self._digest.update(line)
+        self._mac.update(line)
         return line
 
-    yield signed(f'{{"schema": {json.dumps(SCHEMA)},\n"version": {VERSION},\n')
-    for name, value in head.items():
-        yield signed(f'{json.dumps(name)}: {json.dumps(value)},\n')
-    yield signed(_ROWS)
-    separator = ''
-    for row in rows:
-        yield signed(f'{separator}{json.dumps(row)}')
-        separator = ',\n'
-    yield signed('],\n' if not separator else '\n],\n')
-    yield f'"sha256": "{digest.hexdigest()}",\n"hmac": "{mac.hexdigest()}"}}\n'.encode()
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256."""
+        return self._digest.hexdigest()
+
+    @property
+    def hmac(self) -> str:
+        """Hex HMAC-SHA256."""
+        return self._mac.hexdigest()
+
+
+def _tail(sha256: str, mac: str) -> bytes:
+    """Return the last two lines."""
+    return f'"sha256": "{sha256}",\n"hmac": "{mac}"}}\n'.encode()
+
+
+class Counts(msgspec.Struct):
+    """How many source files were encrypted, and how many were not."""
+
+    images: int
+    rejected: int
+
+
+class _Head(msgspec.Struct):
+    """What must be in a head; the rest is for people."""
+
+    key_fingerprint: str
+    parameters: dict[str, Any]
+    counts: Counts
+    files: list[FileRow]
+    listing: str = ''
+
+
+_Hex = Annotated[str, msgspec.Meta(pattern='^[0-9a-f]{64}$')]
+
+
+class _Tail(msgspec.Struct):
+    sha256: _Hex
+    hmac: _Hex
 
 
 class Manifest:
-    """A manifest file: the head at once, the rows when asked for.
+    """A manifest: the head at once, the rows when asked for.
 
     Args:
-        folder: the DST that holds it.
+        folder: the copy.
 
     Attributes:
-        head (dict): schema, version, parameters and so on.
+        path: of the file.
+        head: all values above the rows, as they are in the file.
+        settings: the ``parameters``.
+        key_fingerprint: of the key that made the copy.
+        counts: of source files.
+        files: of the copy that are not images.
+        listing: keyed checksum of the source files.
 
     Raises:
-        ManifestError: not there, or not as we write it.
+        ManifestError: missing, or not in the format that :func:`lines` writes.
     """
 
-    def __init__(self, folder):
-        self.path = f'{folder}/{MANIFEST}'
+    def __init__(self, folder: StrPath) -> None:
+        self.path = f'{os.fspath(folder)}/{MANIFEST}'
         with self._open() as file:
-            self.head = self._head(file)
+            self.head = self._read_head(file)
+        head = convert(self.head, _Head, repr(self.path), ManifestError)
+        try:
+            self.settings = Settings.from_json(head.parameters)
+        except UsageError as error:
+            raise ManifestError(f'{self.path!r}: {error}') from None
+        self.key_fingerprint, self.listing = head.key_fingerprint, head.listing
+        self.counts, self.files = head.counts, head.files
 
-    def _open(self):
+    def _open(self) -> BinaryIO:
         try:
             return open(self.path, 'rb')
         except OSError as error:
-            raise ManifestError(self._absent(error)) from None
+            raise ManifestError(self._why_missing(error)) from None
 
-    def _absent(self, error):
-        """Why there is no manifest, and what to do."""
+    def _why_missing(self, error: OSError) -> str:
+        """Return why there is no manifest, and what to do."""
         folder = osp.dirname(self.path)
         if not osp.isdir(folder):
-            return f'no folder {folder!r}'
+            return f'folder not found: {folder!r}'
         if osp.isdir(osp.join(folder, WORK)):
-            return f'{folder!r} is unfinished: hii-mm encrypt --resume goes on, hii-mm manifest merge closes parts'
+            return (
+                f'{folder!r} is unfinished: continue it with hii-mm encrypt --resume, '
+                'or close its parts with hii-mm manifest merge'
+            )
         if isinstance(error, FileNotFoundError):
-            return f'{folder!r} holds no {MANIFEST}: it is no copy that hii-mm encrypt wrote, or it was removed'
+            return f'{folder!r} has no {MANIFEST}: it is not an encrypted copy, or the manifest was removed'
         return f'{self.path!r} cannot be read: {error.strerror}'
 
-    def _head(self, file):
-        """Read up to the rows; gives the head."""
+    def _read_head(self, file: BinaryIO) -> dict[str, Any]:
+        """Return the values above the rows."""
         text, size = [], 0
-        for line in iter(lambda: file.readline(MOST_LINE), b''):
+        for line in iter(lambda: file.readline(MAX_LINE), b''):
             text.append(line)
             size += len(line)
-            if line == _ROWS.encode() or size > 64 * MOST_LINE:
+            if line == _ROWS or size > MAX_HEAD:
                 break
-        try:
-            head = json.loads(b''.join(text) + b']}')
-            found = (head['schema'], head['version'])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise ManifestError(f'{self.path!r} is no manifest as hii-mm writes it') from None
+        head = parse(b''.join(text) + b']}', dict[str, Any], f'{self.path!r} is not a manifest', ManifestError)
+        found = head.get('schema'), head.get('version')
         if found != (SCHEMA, VERSION):
             raise ManifestError(
-                f'{self.path!r} is {found[0]!r} version {found[1]!r}; read is {SCHEMA!r} version {VERSION}'
+                f'{self.path!r} is not a manifest of a known version: it is {found[0]!r}, version {found[1]!r}; '
+                f'supported is {SCHEMA!r}, version {VERSION}'
             )
         return head
 
-    def rows(self, key=None):
-        """Each image's row; behind the last, the sums are checked.
+    def rows(self, key: MasterKey | None = None) -> Iterator[Row]:
+        """Yield the row of each image; after the last one, check the sums.
 
         Args:
-            key: the :class:`MasterKey`, to check the HMAC; None checks the
-                plain sum alone, which finds damage but no forgery.
+            key: to check the signature; without it only the checksum is
+                checked, which finds damage but not forgery.
 
         Raises:
-            ManifestError: a line that is no row, or a sum that is wrong.
+            ManifestError: a damaged line, or a wrong sum.
         """
-        digest = hashlib.sha256()
-        mac = hmac.new(key.derive('hii-mm manifest v1') if key else b'', digestmod='sha256')
+        sums = _Sums(key)
         with self._open() as file:
             rows = False
-            for line in iter(lambda: file.readline(MOST_LINE), b''):
+            for line in iter(lambda: file.readline(MAX_LINE), b''):
                 if rows and line.startswith(b'"sha256"'):
-                    self._check_sums(line + file.read(MOST_LINE), digest, mac if key else None)
+                    self._check_sums(line + file.read(MAX_LINE), sums, signed=key is not None)
                     return
-                digest.update(line)
-                mac.update(line)
+                sums.add(line)
                 if rows and line != b'],\n':
-                    yield self._row(line)
-                rows = rows or line == _ROWS.encode()
-        raise ManifestError(f'{self.path!r} is cut short: it has no sums at the end')
+                    what = f'{self.path!r} has a damaged line, {line[:_SHOWN]!r}'
+                    yield parse(line.rstrip(b',\n'), Row, what, ManifestError)
+                rows = rows or line == _ROWS
+        raise ManifestError(f'{self.path!r} is truncated: the checksum at its end is missing')
 
-    def _row(self, line):
-        try:
-            row = json.loads(line.rstrip(b',\n'))
-            row['name'], row['sha256'], row['mode'], [*row['plain_hw']], [*row['encrypted_hw']]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise ManifestError(f'{self.path!r} has a line that is no row of an image: {line[:80]!r}') from None
-        return row
+    def check(self, key: MasterKey | None = None) -> None:
+        """Read all rows and check the sums, see :meth:`rows`.
 
-    def _check_sums(self, tail, digest, mac):
-        try:
-            sums = json.loads(b'{' + tail)
-            good = sums['sha256'] == digest.hexdigest()
-            genuine = mac is None or hmac.compare_digest(str(sums['hmac']), mac.hexdigest())
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise ManifestError(f'{self.path!r} has no sums at the end') from None
-        if not good or tail != f'"sha256": "{sums["sha256"]}",\n"hmac": "{sums["hmac"]}"}}\n'.encode():
-            raise ManifestError(f'{self.path!r} was changed: its SHA-256 is not the one at its end')
-        if not genuine:
+        Raises:
+            ManifestError: as :meth:`rows`.
+        """
+        for _ in self.rows(key):
+            pass
+
+    def _check_sums(self, tail: bytes, sums: _Sums, signed: bool) -> None:
+        """Raise ManifestError where the last two lines are not the sums of all others."""
+        found = parse(b'{' + tail, _Tail, f'{self.path!r} has no checksum at its end', ManifestError)
+        if found.sha256 != sums.sha256 or tail != _tail(found.sha256, found.hmac):
+            raise ManifestError(f'{self.path!r} was changed: its SHA-256 does not match its content')
+        if signed and not hmac.compare_digest(found.hmac, sums.hmac):
             raise ManifestError(f'{self.path!r} was changed or made with another key: its HMAC is wrong')

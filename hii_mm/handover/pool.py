@@ -1,4 +1,6 @@
-"""Work spread over processes, with the results in order and little in flight."""
+"""Spread work over processes; results keep the order, and few are in flight."""
+
+from __future__ import annotations
 
 import ctypes
 import itertools
@@ -7,61 +9,73 @@ import os
 import signal
 import sys
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
 
-_state = {}
+Item = TypeVar('Item')
+Result = TypeVar('Result')
+_state: dict[str, Callable[[Any], Any]] = {}
+_PR_SET_PDEATHSIG = 1
 
 
-def _start(make, args, parent, handles):
-    """In a worker: build its state; die with the parent, and hold no lock of its."""
+def _start(make: Callable[..., Callable[[Any], Any]], args: Sequence[Any], parent: int, handles: Sequence[int]) -> None:
+    """Initialise a worker: build its state, release the parent's locks, and die with the parent."""
     if parent != os.getpid():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for handle in handles:
             os.close(handle)
         if sys.platform == 'linux':
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
     _state['work'] = make(*args)
 
 
-def _batch(items):
+def _batch(items: list[Any]) -> list[Any]:
     return [_state['work'](item) for item in items]
 
 
-def ordered(items, workers, make, args, handles=(), batch=4):
-    """``make(*args)(item)`` of each item, in order.
+def ordered(
+    items: Iterable[Item],
+    workers: int,
+    make: Callable[..., Callable[[Item], Result]],
+    args: Sequence[Any],
+    handles: Sequence[int] = (),
+    batch: int = 4,
+) -> Iterator[Result]:
+    """Yield ``make(*args)(item)`` of each item, in order.
 
     Args:
-        items: an iterable; read only as fast as results are taken.
-        workers (int): processes; 1 works in this one.
-        make: called once a process; gives the function of an item.
-        args (tuple): what it is called with.
+        items: read only as fast as results are taken.
+        workers: number of processes; 1 works in this one.
+        make: called once in each process; returns the function of an item.
+        args: arguments of ``make``.
         handles: file descriptors that workers close.
-        batch (int): items sent at once.
+        batch: number of items sent at once.
 
     Raises:
-        OSError: a process was killed.
+        OSError: a worker was killed.
     """
     if workers == 1:
         work = make(*args)
         yield from map(work, items)
         return
-    items, waiting = iter(items), deque()
+    source, waiting = iter(items), deque[Future[list[Result]]]()
     context = multiprocessing.get_context('fork')
     start = (make, args, os.getpid(), handles)
     with ProcessPoolExecutor(workers, context, _start, start) as pool:
         try:
             while True:
-                while len(waiting) < 3 * workers and (some := list(itertools.islice(items, batch))):
+                while len(waiting) < 3 * workers and (some := list(itertools.islice(source, batch))):
                     waiting.append(pool.submit(_batch, some))
                 if not waiting:
                     return
                 yield from waiting.popleft().result()
         except BrokenProcessPool:
             raise OSError(
-                f'one of {workers} worker processes was killed, perhaps for want of memory: fewer --workers need less'
+                f'one of {workers} worker processes was killed, perhaps because memory ran out; use fewer workers'
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,162 +1,153 @@
-"""How a data set is encrypted: what the manifest calls its parameters."""
+"""How a data set is encrypted: the ``parameters`` of a manifest."""
 
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from __future__ import annotations
 
-from ..encryption import MixupParams, ShuffleParams, checks
+from dataclasses import dataclass
+from typing import Any
 
-STRATEGIES = ('shuffle', 'mixup', 'both')
+import msgspec
+
+from ..encryption import Scheme, checks
+from ..encryption.scheme import remainder_of
+from ..errors import InvalidTypeError, InvalidValueError, UsageError
+from .parsing import convert
+
 FITS = ('crop', 'resize', 'pad')
 EXTENSIONS = {'png': '.png', 'webp': '.webp', 'jpeg': '.jpg', 'shards': '.png'}
 JPEG_BLOCK = 8  # pixels: JPEG is written without chroma subsampling
+SHARD_SIZE = 1000
+Size = int | tuple[int, int] | None
+Pair = int | tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides the bytes of an encrypted copy, but the key.
+    """Everything that decides the bytes of an encrypted copy, except the key.
 
     Args:
-        strategy: 'shuffle', 'mixup', or 'both': mix, then shuffle what is left.
-        patch_size: an int, or (h, w), of the plain image, in pixels.
-        gap, drop_ratio, orient, window: see :class:`ShuffleParams`.
-        grid: see :class:`MixupParams`.
-        size: None, (w, h), or an int: the length of the short side.
-        fit: 'crop', 'resize' or 'pad': how an image comes to ``size``, and to
-            a multiple of the patch size. None with no ``size``: images that
-            are no multiple are rejected.
+        scheme: how the images are encrypted. Its ``remainder`` is replaced by
+            what ``size`` and ``fit`` imply; 'pad' and 'crop' are the default of ``fit``.
+        size: None, (w, h), or an int, the length of the short side; in pixels.
+        fit: 'crop', 'resize' or 'pad': how an image is brought to ``size`` and
+            to a multiple of the patch size. The default with a ``size`` is
+            'crop'; None without a ``size`` rejects images that are not a multiple.
         format: 'png', 'webp', 'jpeg' or 'shards'.
         rename: replace file names by keyed pseudonyms.
-        shard_size: images a tar file.
+        shard_size: source files per tar file.
 
     Raises:
-        TypeError, ValueError: a value that is not accepted.
+        InvalidTypeError, InvalidValueError: a value that is not accepted.
     """
 
-    strategy: str = 'shuffle'
-    patch_size: object = 16
-    gap: int = 0
-    drop_ratio: float = 0.0
-    orient: bool = False
-    window: object = None
-    grid: int = 2
-    size: object = None
-    fit: object = None
+    scheme: Scheme
+    size: Size = None
+    fit: str | None = None
     format: str = 'png'
     rename: bool = False
-    shard_size: int = 1000
+    shard_size: int = SHARD_SIZE
 
-    def __post_init__(self):
-        checks.one_of('strategy', self.strategy, STRATEGIES)
+    def __post_init__(self) -> None:
+        if not isinstance(self.scheme, Scheme):
+            raise InvalidTypeError(f'scheme must be a Scheme, got {self.scheme!r}')
         checks.one_of('format', self.format, tuple(EXTENSIONS))
-        checks.whole('shard size', self.shard_size, 1)
-        object.__setattr__(self, 'patch_size', checks.pair('patch_size', self.patch_size, 1))
-        if self.size is not None:
-            object.__setattr__(self, 'fit', self.fit or 'crop')
-            if not isinstance(self.size, int):
-                object.__setattr__(self, 'size', checks.pair('size', tuple(self.size), 1))
+        checks.whole('shard_size', self.shard_size, 1)
+        checks.flag('rename', self.rename)
+        if isinstance(self.size, (tuple, list)):
+            self._set('size', checks.pair('size', self.size, 1))
+        elif self.size is not None:
+            self._set('size', checks.whole('size', self.size, 1))
+        if self.fit is None and self.scheme.remainder != 'error':
+            self._set('fit', self.scheme.remainder)
+        elif self.fit is None and self.size is not None:
+            self._set('fit', 'crop')
         if self.fit is not None:
             checks.one_of('fit', self.fit, FITS)
-        self._check_steps()
-
-    def _check_steps(self):
-        """Raise where the steps and the format or size do not go together."""
-        core, (ph, pw) = self.steps[-1].core_size, self.patch_size
-        if self.strategy == 'mixup' and (self.gap or self.drop_ratio or self.orient or self.window):
-            raise ValueError('gap, drop_ratio, orient and window belong to shuffling; strategy mixup shuffles nothing')
-        if self.strategy == 'shuffle' and self.grid != 2:
-            raise ValueError(f'grid {self.grid} belongs to mixing; strategy shuffle mixes nothing')
-        if self.format != 'shards' and self.shard_size != 1000:
-            raise ValueError(f'shard size {self.shard_size} belongs to format shards, and this is {self.format}')
-        if self.format == 'jpeg' and any(side % JPEG_BLOCK for side in core):
-            raise ValueError(
-                f'format jpeg needs encrypted patches that are whole blocks of {JPEG_BLOCK} x {JPEG_BLOCK} pixels, '
-                f'and these are {core[0]} x {core[1]} (h x w): blocks across two patches would smear one into the other'
+        self._set('scheme', self.scheme.with_remainder(remainder_of(self.size, self.fit)))
+        self._check_format()
+        self._check_size()
+        if Scheme.from_manifest(self.to_json()) != self.scheme:
+            raise InvalidValueError(
+                f'a manifest cannot describe {self.scheme}: the shuffle must have the patches that mixing leaves, '
+                "and remainder 'error'"
             )
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_format(self) -> None:
+        """Raise InvalidValueError where the format does not go with the scheme or the shard size."""
+        h, w = self.scheme.core_size
+        if self.format != 'shards' and self.shard_size != SHARD_SIZE:
+            raise InvalidValueError(f"shard_size {self.shard_size} needs format 'shards', got {self.format!r}")
+        if self.format == 'jpeg' and (h % JPEG_BLOCK or w % JPEG_BLOCK):
+            raise InvalidValueError(
+                f'format jpeg needs encrypted patches that are multiples of {JPEG_BLOCK} x {JPEG_BLOCK} pixels, '
+                f'got {h} x {w} (h x w): a JPEG block that spans two patches would blur both; use png or webp'
+            )
+
+    def _check_size(self) -> None:
+        """Raise InvalidValueError where the size is not a multiple of the patch size."""
+        ph, pw = self.scheme.patch_size
         if isinstance(self.size, tuple) and (self.size[1] % ph or self.size[0] % pw):
             w, h = self.size
             near = max(pw, round(w / pw) * pw), max(ph, round(h / ph) * ph)
-            raise ValueError(
-                f'size {w}x{h} (w x h) is no multiple of the patch, {pw}x{ph}; {near[0]}x{near[1]} is the nearest'
+            raise InvalidValueError(
+                f'size {w}x{h} (w x h) is not a multiple of the patch, {pw}x{ph}; the nearest is {near[0]}x{near[1]}'
             )
 
-    @cached_property
-    def remainder(self):
-        """What the plan does where a side is no multiple of the patch size."""
-        if isinstance(self.size, tuple) or self.fit in (None, 'resize'):
-            return 'error'
-        return self.fit
-
-    @cached_property
-    def steps(self):
-        """The parameters of each step, in order.
-
-        The shuffle of 'both' never meets a remainder, so it has the default
-        ``remainder='error'``, as ``PatchShuffle`` in a pipeline has.
-        """
-        mix = [] if self.strategy == 'shuffle' else [MixupParams(self.patch_size, self.grid, self.remainder)]
-        if self.strategy == 'mixup':
-            return mix
-        side = tuple(s // self.grid for s in self.patch_size) if mix else self.patch_size
-        remainder = 'error' if mix else self.remainder
-        return [*mix, ShuffleParams(side, self.gap, self.drop_ratio, self.orient, self.window, remainder)]
-
     @property
-    def extension(self):
-        """The extension of the files written, with its dot."""
+    def extension(self) -> str:
+        """The extension of the images, with its dot."""
         return EXTENSIONS[self.format]
 
-    def plans(self, key, image_id, plain_hw):
-        """The plan of each step for an image of (h, w).
-
-        Raises:
-            ValueError: an image that cannot be cut like this.
-        """
-        plans, shape = [], tuple(plain_hw)
-        for params in self.steps:
-            source = key.source(params, image_id) if isinstance(params, ShuffleParams) else None
-            plans.append(params.plan(shape, source))
-            shape = plans[-1].encrypted_shape
-        return plans
-
-    def to_json(self):
-        """What the manifest says of it: JSON values; patch sizes are [h, w], ``size`` is [w, h]."""
-        values = asdict(self)
-        for name in ('patch_size', 'size'):
-            if isinstance(values[name], tuple):
-                values[name] = list(values[name])
-        if self.strategy == 'shuffle':
-            del values['grid']
-        if self.strategy == 'mixup':
-            for name in ('gap', 'drop_ratio', 'orient', 'window'):
-                del values[name]
-        if self.format != 'shards':
-            del values['shard_size']
-        values['encrypted_patch_size'] = list(self.steps[-1].core_size)
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``parameters`` of a manifest: patch sizes are [h, w], ``size`` is [w, h]."""
+        scheme = self.scheme
+        values: dict[str, Any] = {'strategy': scheme.strategy, 'patch_size': list(scheme.patch_size)}
+        if scheme.shuffle is not None:
+            values |= {name: getattr(scheme.shuffle, name) for name in ('gap', 'drop_ratio', 'orient', 'window')}
+        if scheme.mixup is not None:
+            values['grid'] = scheme.mixup.grid
+        values['size'] = list(self.size) if isinstance(self.size, tuple) else self.size
+        values |= {'fit': self.fit, 'format': self.format, 'rename': self.rename}
+        if self.format == 'shards':
+            values['shard_size'] = self.shard_size
+        values['encrypted_patch_size'] = list(scheme.core_size)
         return values
 
     @classmethod
-    def from_json(cls, values):
-        """Undo :meth:`to_json`.
+    def from_json(cls, values: Any) -> Settings:
+        """Return the settings of a manifest's ``parameters``; the inverse of :meth:`to_json`.
 
         Raises:
-            TypeError, ValueError: not such values.
+            UsageError: not such values.
         """
-        if not isinstance(values, dict):
-            raise TypeError(f'parameters must be an object, got {values!r}')
-        given = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != 'encrypted_patch_size'}
-        return cls(**given)
+        given = convert(values, _Parameters, 'parameters', UsageError)
+        scheme = Scheme(
+            given.patch_size,
+            strategy=given.strategy,
+            gap=given.gap,
+            drop_ratio=given.drop_ratio,
+            orient=given.orient,
+            window=given.window,
+            grid=given.grid,
+        )
+        return cls(scheme, given.size, given.fit, given.format, given.rename, given.shard_size)
 
 
-def parse_size(text):
-    """'640x480' -> (640, 480), 'short:256' -> 256.
+class _Parameters(msgspec.Struct, forbid_unknown_fields=True):
+    """``parameters`` as they are in the file."""
 
-    Raises:
-        ValueError: neither.
-    """
-    kind, _, number = text.partition(':')
-    if kind == 'short' and number.isdecimal() and int(number):
-        return int(number)
-    w, _, h = text.partition('x')
-    if w.isdecimal() and h.isdecimal() and int(w) and int(h):
-        return int(w), int(h)
-    raise ValueError(f'size must be WxH or short:N, got {text!r}')
+    strategy: str = 'shuffle'
+    patch_size: Pair = 16
+    gap: int = 0
+    drop_ratio: float = 0.0
+    orient: bool = False
+    window: int | None = None
+    grid: int = 2
+    size: Size = None
+    fit: str | None = None
+    format: str = 'png'
+    rename: bool = False
+    shard_size: int = SHARD_SIZE
+    encrypted_patch_size: Any = None

@@ -1,37 +1,75 @@
-"""Tar files in WebDataset's layout: the files of one sample follow each other and share a name up to the dot."""
+"""Tar files in WebDataset's layout: the files of a sample are adjacent and share their name up to the dot."""
+
+from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
+import itertools
 import json
 import os
 import os.path as osp
 import tarfile
+from collections.abc import Iterable, Iterator
 
-from .files import sha256_file
+import msgspec
 
+from ..errors import CopyError
+from ..files import sha256_file
+from .journal import Journal
+from .rows import FileRow, Line
 
-def shard_name(number):
-    """The name of a tar file."""
-    return f'shard-{number:06d}.tar'
-
-
-def class_names(entries):
-    """The first folder of each picture that may be handed over, sorted: the classes."""
-    return sorted({e.name.split('/', 1)[0] for e in entries if e.reason is None and '/' in e.name})
+Sample = list[tuple[str, bytes]]
 
 
-def write_shard(path, samples, scratch):
-    """Write a tar file whole or not at all; the same bytes for the same samples.
+def write_shards(journal: Journal, results: Iterable[tuple[Line, bytes | None]], unit: int, classes: list[str]) -> None:
+    """Write encrypted images to tar files, with one image in memory at a time.
 
     Args:
-        path (str): where.
-        samples: ``[[(member name, bytes), ...], ...]``; any iterable.
-        scratch (str): folder for the unfinished file.
+        journal: records each tar file and its images.
+        results: the line of each source file, and the content of its image.
+        unit: source files per tar file.
+        classes: names of the class folders.
+    """
+    for number, group in itertools.groupby(results, key=lambda result: result[0].i // unit):
+        name, lines = f'shard-{number:06d}.tar', list[Line]()
+        samples = _samples(group, name, lines, classes)
+        written = _write_shard(osp.join(journal.dst, name), samples, journal.scratch)
+        journal.add([Line(shard=written, i=lines[0].i), *lines] if written else lines)
+
+
+def _samples(
+    results: Iterable[tuple[Line, bytes | None]], name: str, lines: list[Line], classes: list[str]
+) -> Iterator[Sample]:
+    """Yield the samples of one tar file; appends the lines for the journal to ``lines``."""
+    for line, data in results:
+        lines.append(line)
+        if data is not None and line.row is not None:
+            line.row.shard = name
+            yield _sample(line, line.row.name, data, classes)
+
+
+def _sample(line: Line, name: str, data: bytes, classes: list[str]) -> Sample:
+    """Return a sample: the image, and its class number or its encrypted annotations."""
+    stem = osp.splitext(name)[0]
+    members = [(name, data)]
+    if line.annotations is not None:
+        moved = [msgspec.to_builtins(part)[1:] for part in line.annotations]
+        members.append((f'{stem}.json', json.dumps(moved).encode()))
+    elif '/' in name:
+        members.append((f'{stem}.cls', str(classes.index(name.split('/', 1)[0])).encode()))
+    return members
+
+
+def _write_shard(path: str, samples: Iterable[Sample], scratch: str) -> FileRow | None:
+    """Write a tar file atomically; the same samples give the same bytes.
+
+    Args:
+        path: the file.
+        samples: lists of (name, content).
+        scratch: folder for the unfinished file.
 
     Returns:
-        dict: name, sha256 and bytes, for the journal; None, and no file,
-        without samples.
+        The row of the file, or None, and no file, where there are no samples.
     """
     partial, count = osp.join(scratch, 'shard.part'), 0
     with open(partial, 'wb') as file:
@@ -48,41 +86,22 @@ def write_shard(path, samples, scratch):
         return None
     digest, size = sha256_file(partial)
     os.replace(partial, path)
-    return {'name': osp.basename(path), 'sha256': digest, 'bytes': size}
+    return FileRow(osp.basename(path), digest, size)
 
 
-def sample(line, data, classes):
-    """The members of one sample: the picture, and its class number or its moved annotations."""
-    name = line['row']['name']
-    stem, members = osp.splitext(name)[0], [(name, data)]
-    if 'annotations' in line:
-        members.append((f'{stem}.json', json.dumps([part[1:] for part in line['annotations']]).encode()))
-    elif '/' in name:
-        members.append((f'{stem}.cls', str(classes.index(name.split('/', 1)[0])).encode()))
-    return members
-
-
-class ShardError(ValueError):
-    """A tar file that cannot be read."""
-
-
-def read_members(path):
-    """(name, bytes) of each member of a tar file, in order.
+def read_members(path: str) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, content) of each member of a tar file, in order.
 
     Raises:
-        ShardError: damaged, or a member that is no plain file.
+        CopyError: damaged, or a member that is not a regular file.
     """
     with contextlib.ExitStack() as stack:
         try:
             tar = stack.enter_context(tarfile.open(path, 'r:'))
             for info in tar:
-                if not info.isreg():
-                    raise ShardError(f'{info.name!r} is no plain file')
-                yield info.name, tar.extractfile(info).read()
+                content = tar.extractfile(info) if info.isreg() else None
+                if content is None:
+                    raise CopyError(f'{osp.basename(path)}: {info.name!r} is not a regular file')
+                yield info.name, content.read()
         except (OSError, tarfile.TarError, EOFError, ValueError) as error:
-            raise ShardError(f'{osp.basename(path)}: {error}') from None
-
-
-def digest(data):
-    """Hex SHA-256."""
-    return hashlib.sha256(data).hexdigest()
+            raise CopyError(f'{osp.basename(path)}: {error}') from None

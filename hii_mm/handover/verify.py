@@ -1,167 +1,215 @@
-"""``hii-mm verify``: is a copy what its manifest says, and what its source would give again?"""
+"""Check a copy against its manifest, and against its source."""
+
+from __future__ import annotations
 
 import hashlib
 import os
 import os.path as osp
 import stat
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from . import names
-from .files import sha256_file
-from .manifest import Manifest, ManifestError
-from .picture_job import encrypted
-from .pictures import Reject, decode_as, encode, read_file
+from ..encryption import MasterKey, checks
+from ..errors import CopyError, ManifestError, RejectedError, UsageError
+from ..files import StrPath, sha256_file
+from ..images import decode_as, encode, read_file
+from ..progress import Progress, counted, silent
+from . import names, safety
+from .job import encrypted
+from .layout import ANNOTATIONS, MANIFEST, REJECTS, safe_name
+from .manifest import Manifest
+from .parsing import parse_lines
 from .pool import ordered
+from .reader import pictures, row_bytes
+from .results import Problem, Verification
+from .rows import FileRow, Reject, Row
 from .settings import Settings
-from .stored import pictures, row_bytes, safe_name
+
+WRONG_SUM = 'its SHA-256 does not match the manifest'
 
 
-class Check:
-    """Checks one picture; what :func:`pool.ordered` makes in each process."""
-
-    def __init__(self, dst, settings, key, src):
-        self.dst, self.settings, self.key, self.src = dst, settings, key, src
-
-    def __call__(self, item):
-        """(row, bytes or None, paths below SRC that it may come from) -> what is wrong, or None."""
-        row, data, files = item
-        try:
-            data = row_bytes(self.dst, row, data)
-            if hashlib.sha256(data).hexdigest() != row['sha256']:
-                return row['name'], 'its SHA-256 is not the one in the manifest'
-            image = decode_as(data, row['mode'])
-            if list(image.shape[:2]) != row['encrypted_hw']:
-                return row['name'], f'it has {image.shape[:2]} pixels (h, w), the manifest says {row["encrypted_hw"]}'
-            if self.src is not None and files:
-                wrong = [self._against(row, file, data, image) for file in files]
-                return row['name'], None if None in wrong else wrong[0]
-        except Reject as error:
-            return row['name'], str(error)
-        return row['name'], None
-
-    def _against(self, row, file, data, image):
-        """What is wrong with a picture beside its source."""
-        try:
-            again, fit, _ = encrypted(read_file(self.src, file), self.settings, self.key, osp.splitext(file)[0])
-        except Reject as error:
-            return f'its source {file!r} cannot be encrypted: {error}'
-        if list(fit.fitted_hw) != row['plain_hw']:
-            return f'its source {file!r} is {fit.fitted_hw} pixels (h, w), the manifest says {row["plain_hw"]}'
-        if self.settings.format == 'jpeg':
-            same = encode(again, self.settings.extension) == data
-        else:
-            same = again.shape == image.shape and np.array_equal(again, image)
-        return None if same else f'its pixels are not those that the source {file!r} gives'
-
-
-def verify(dst, key=None, src=None, workers=1, progress=None):  # noqa: C901
-    """Every problem of a copy.
+def verify(
+    dst: StrPath,
+    *,
+    key: MasterKey | StrPath | None = None,
+    against: StrPath | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> Verification:
+    """Check every file of a copy.
 
     Args:
-        dst (str): the copy.
-        key: the :class:`MasterKey`; None checks sums and sizes only.
-        src (str): the source, to encrypt again and compare; needs the key.
-        workers (int): processes.
-        progress: as in :class:`Request`.
+        dst: the copy.
+        key: the master key, or the path of its file, to check the signature.
+            Without it only checksums and sizes are checked, which anybody can make.
+        against: the source folder, to encrypt it again and compare; needs the key.
+        workers: number of processes.
+        progress: called after each image.
 
-    Yields:
-        tuple: (name, what is wrong).
+    Returns:
+        All problems; a missing or damaged manifest is one, too.
+
+    Raises:
+        UsageError: ``against`` without ``key``, not a folder, or a key that cannot be used.
     """
-    dst, problems = osp.realpath(dst), []
+    workers = checks.whole('workers', workers, 1)
+    secret = None if key is None else safety.load_key(key)
+    if against is not None and secret is None:
+        raise UsageError('against needs the key, as the source is encrypted again')
+    if against is not None and not osp.isdir(against):
+        raise UsageError(f'source folder not found: {os.fspath(against)!r}')
+    result = Verification(signed=secret is not None, compared=against is not None)
+    src = None if against is None else osp.realpath(against)
+    check = _Check(osp.realpath(dst), secret, src, result)
     try:
-        manifest = Manifest(dst)
-        settings, files = Settings.from_json(manifest.head['parameters']), manifest.head['files']
-        images, fingerprint = manifest.head['counts']['images'], manifest.head['key_fingerprint']
-        expected = {row['name']: (row['sha256'], row['bytes']) for row in files}
-    except (ManifestError, KeyError, TypeError, ValueError) as error:
-        yield names.MANIFEST, f'{error}' if isinstance(error, ManifestError) else f'no sound head: {error!r}'
-        return
-    if key is not None and fingerprint != key.fingerprint:
-        yield names.MANIFEST, f'it names the key {fingerprint}, and this one is {key.fingerprint}'
-        return
-    if osp.islink(manifest.path):
-        yield names.MANIFEST, 'no plain file'
-    yield from _files(dst, expected)
-    known, seen = {names.MANIFEST, *expected}, 0
-    sources = None if src is None else names.sources(osp.realpath(src), settings, key)
+        check.run(workers, progress)
+    except ManifestError as error:
+        check.report(MANIFEST, str(error))
+    return result
 
-    def items():
-        nonlocal seen
-        for row, data in pictures(dst, manifest.rows(key), settings, lambda *problem: problems.append(problem)):
-            seen += 1
-            if row['name'] in known and data is None:
-                problems.append((row['name'], 'it is in the manifest twice'))
+
+class _Check:
+    """Checks one copy and collects the problems."""
+
+    def __init__(self, dst: str, key: MasterKey | None, src: str | None, result: Verification) -> None:
+        self._dst, self._key, self._src, self._result = dst, key, src, result
+        self._known = {MANIFEST}
+
+    def report(self, name: str, reason: str) -> None:
+        """Add a problem."""
+        self._result.problems.append(Problem(name, reason))
+
+    def run(self, workers: int, progress: Progress) -> None:
+        """Check everything.
+
+        Raises:
+            ManifestError: a manifest that is missing or damaged.
+        """
+        manifest = Manifest(self._dst)
+        if self._key is not None and manifest.key_fingerprint != self._key.fingerprint:
+            raise ManifestError(
+                f'made with key {manifest.key_fingerprint!r}, but this key is {self._key.fingerprint!r}'
+            )
+        if osp.islink(manifest.path):
+            self.report(MANIFEST, 'not a regular file')
+        for row in manifest.files:
+            self._check_file(row)
+        sources = {} if self._src is None else names.sources(self._src, manifest.settings, self._key)
+        try:
+            self._check_images(manifest, sources, workers, progress)
+        except ManifestError as error:
+            self.report(MANIFEST, str(error))
+        if self._result.images != manifest.counts.images:
+            self.report(MANIFEST, f'counts {manifest.counts.images} images, but lists {self._result.images}')
+        self._check_extra_files()
+        self._check_left_out(manifest, sources)
+
+    def _check_file(self, row: FileRow) -> None:
+        """Check a file that is not an image."""
+        self._known.add(row.name)
+        path = osp.join(self._dst, row.name)
+        if not safe_name(row.name):
+            self.report(MANIFEST, f'contains {row.name!r}, which is not a path inside the copy')
+        elif not osp.lexists(path):
+            self.report(row.name, 'missing')
+        elif not stat.S_ISREG(os.lstat(path).st_mode):
+            self.report(row.name, 'not a regular file')
+        elif sha256_file(path) != (row.sha256, row.bytes):
+            self.report(row.name, WRONG_SUM)
+
+    def _check_images(
+        self, manifest: Manifest, sources: dict[str, list[str]], workers: int, progress: Progress
+    ) -> None:
+        """Check every image, and remove from ``sources`` those that became one."""
+        settings = manifest.settings
+        args = (self._dst, settings, self._key, self._src)
+        batch = 1 if settings.format == 'shards' else 16  # of tar files the contents are sent to the workers
+        results = ordered(self._images(manifest, sources), workers, Checker, args, batch=batch)
+        for name, reason in counted(results, progress, manifest.counts.images):
+            if reason is not None:
+                self.report(name, reason)
+
+    def _images(
+        self, manifest: Manifest, sources: dict[str, list[str]]
+    ) -> Iterator[tuple[Row, bytes | None, list[str]]]:
+        """Yield each row, its content if from a tar file, and the source files it may come from."""
+        settings = manifest.settings
+        for row, data in pictures(self._dst, manifest.rows(self._key), settings, self.report):
+            self._result.images += 1
             if data is None:
-                known.add(row['name'])
-            files = []
-            if sources is not None:
-                files = sources.pop(_source_key(row['name'], settings), [])
-                if not files:
-                    problems.append((row['name'], 'SRC holds no picture that it comes from'))
+                if row.name in self._known:
+                    self.report(row.name, 'listed twice in the manifest')
+                self._known.add(row.name)
+            files = sources.pop(names.source_name(row.name, settings), [])
+            if self._src is not None and not files:
+                self.report(row.name, 'SRC has no image that it comes from')
             yield row, data, files
 
-    args = (dst, settings, key, None if src is None else osp.realpath(src))
-    batch = 1 if settings.format == 'shards' else 16  # with shards the pictures themselves are handed to the workers
-    results = ordered(items(), workers, Check, args, batch=batch)
-    try:
-        for name, wrong in progress(results, images, 0) if progress else results:
-            if wrong:
-                yield name, wrong
-            while problems:
-                yield problems.pop(0)
-    except ManifestError as error:
-        yield names.MANIFEST, str(error)
-    yield from problems
-    if seen != images:
-        yield names.MANIFEST, f'it counts {images} images and lists {seen}'
-    yield from _extra(dst, known)
-    if sources is not None:
-        yield from _left_out(dst, sources, key, settings, expected)
+    def _check_extra_files(self) -> None:
+        """Report files and links that the manifest does not list."""
+        for folder, folders, found in os.walk(self._dst):
+            links = [name for name in folders if osp.islink(osp.join(folder, name))]
+            for name in sorted(found + links):
+                below = osp.relpath(osp.join(folder, name), self._dst)
+                if below not in self._known:
+                    self.report(below, 'not in the manifest')
+
+    def _check_left_out(self, manifest: Manifest, sources: dict[str, list[str]]) -> None:
+        """Report source files that are neither in the copy nor among its rejects."""
+        if any(row.name.startswith(f'{ANNOTATIONS}/') for row in manifest.files):
+            return  # of a COCO data set only the images in the annotation files are encrypted
+        rejected = set[str]()
+        if any(row.name == REJECTS for row in manifest.files) and osp.isfile(osp.join(self._dst, REJECTS)):
+            try:
+                rejected = {row.name for row in parse_lines(osp.join(self._dst, REJECTS), Reject, CopyError)}
+            except CopyError:
+                return  # its checksum is wrong, which is reported already
+        for common, files in sources.items():
+            if (common if manifest.settings.rename else files[0]) not in rejected:
+                self.report(files[0], 'in SRC, but neither in the copy nor among its rejects')
 
 
-def _files(dst, expected):
-    """What is wrong with the files that are no pictures."""
-    for name, sums in expected.items():
-        path = osp.join(dst, str(name))
-        if not safe_name(name):
-            yield names.MANIFEST, f'it names {name!r}, which is no path within the copy'
-        elif not osp.lexists(path):
-            yield name, 'missing'
-        elif not stat.S_ISREG(os.lstat(path).st_mode):
-            yield name, 'no plain file'
-        elif sha256_file(path) != sums:
-            yield name, 'its SHA-256 is not the one in the manifest'
+class Checker:
+    """Checks one image after another; made once in each process by :func:`.pool.ordered`."""
 
+    def __init__(self, dst: str, settings: Settings, key: MasterKey | None, src: str | None) -> None:
+        self._dst, self._settings, self._key, self._src = dst, settings, key, src
 
-def _extra(dst, known):
-    """Files and links that the manifest does not know."""
-    for folder, folders, found in os.walk(dst):
-        links = [name for name in folders if osp.islink(osp.join(folder, name))]
-        for name in sorted(found + links):
-            below = osp.relpath(osp.join(folder, name), dst)
-            if below not in known:
-                yield below, 'not in the manifest'
-
-
-def _source_key(name, settings):
-    """What a picture of the copy and its source have in common."""
-    return osp.splitext(osp.basename(name))[0] if settings.rename else names.to_id(name, settings)
-
-
-def _left_out(dst, sources, key, settings, expected):
-    """Sources that are neither in the copy nor among its rejects."""
-    import json
-
-    if any(name.startswith('annotations/') for name in expected):
-        return  # with --ann only the pictures that the json files name are handed over
-    told = set()
-    if names.REJECTS in expected and osp.isfile(osp.join(dst, names.REJECTS)):
+    def __call__(self, item: tuple[Row, bytes | None, list[str]]) -> tuple[str, str | None]:
+        """Check (row, content or None, source files); returns the name, and the problem or None."""
+        row, data, files = item
         try:
-            with open(osp.join(dst, names.REJECTS), encoding='utf-8') as file:
-                told = {json.loads(line)['name'] for line in file}
-        except (OSError, ValueError, KeyError, TypeError):
-            return  # its sum is wrong, which was said
-    for common, files in sources.items():
-        if (common if settings.rename else files[0]) not in told:
-            yield files[0], 'it is in SRC, but neither in the copy nor among its rejects'
+            return row.name, self._problem(row, row_bytes(self._dst, row, data), files)
+        except RejectedError as error:
+            return row.name, str(error)
+
+    def _problem(self, row: Row, data: bytes, files: Iterable[str]) -> str | None:
+        """Return what is wrong with an image, or None.
+
+        Raises:
+            RejectedError: it cannot be read.
+        """
+        if hashlib.sha256(data).hexdigest() != row.sha256:
+            return WRONG_SUM
+        image = decode_as(data, row.mode)
+        if image.shape[:2] != row.encrypted_hw:
+            return f'it has {image.shape[:2]} pixels (h, w), but the manifest says {row.encrypted_hw}'
+        problems = [self._compare(row, file, data, image) for file in files]
+        return problems[0] if problems and None not in problems else None
+
+    def _compare(self, row: Row, file: str, data: bytes, image: np.ndarray) -> str | None:
+        """Return what is wrong with an image compared with one source file, or None."""
+        assert self._src is not None and self._key is not None
+        try:
+            again, fit, _ = encrypted(read_file(self._src, file), self._settings, self._key, osp.splitext(file)[0])
+            same = (
+                encode(again, self._settings.extension) == data
+                if self._settings.format == 'jpeg'
+                else np.array_equal(again, image)
+            )
+        except RejectedError as error:
+            return f'its source {file!r} cannot be encrypted: {error}'
+        if fit.fitted_hw != row.plain_hw:
+            return f'its source {file!r} has {fit.fitted_hw} pixels (h, w), but the manifest says {row.plain_hw}'
+        return None if same else f'its pixels are not those that the source {file!r} gives'

@@ -1,4 +1,4 @@
-"""Training from a copy that hii-mm encrypt wrote."""
+"""Train from a copy that ``encrypt`` wrote."""
 
 import json
 import subprocess
@@ -11,9 +11,10 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
 
-from conftest import ROOT
-from hii_mm.cli import main
-from hii_mm.hooks import CheckEncryption
+import hii_mm
+from helpers import ROOT
+from hii_mm import Scheme
+from hii_mm.training.hooks import CheckEncryption
 
 FOLDER = 'configs/pevit/pevit-mini-p4_1xb128-rs-20e_encrypted-fashion-mnist.py'
 DETECTION = 'configs/peyolos/peyolos-mini-mi-p16_1xb32-50e_encrypted-fashion-det.py'
@@ -23,7 +24,8 @@ DETECTION = 'configs/peyolos/peyolos-mini-mi-p16_1xb32-50e_encrypted-fashion-det
 def root(tmp_path_factory, digits_root):
     """A key, digits as class folders, a small FashionDet, and encrypted copies of both."""
     root = tmp_path_factory.mktemp('copies')
-    main(['keygen', str(root / 'key')])
+    key = root / 'key'
+    hii_mm.write_new_key(key)
     images = np.frombuffer((digits_root / 'train-images-idx3-ubyte').read_bytes()[16:], np.uint8).reshape(-1, 28, 28)
     labels = (digits_root / 'train-labels-idx1-ubyte').read_bytes()[8:]
     for i in range(200):
@@ -34,13 +36,11 @@ def root(tmp_path_factory, digits_root):
     (root / 'data' / 'fashion-mnist').symlink_to(digits_root)
     words = ['--root', root / 'data', '--out', root / 'det', '--train', '34', '--val', '6']
     subprocess.run([sys.executable, ROOT / 'tools/dataset_converters/fashion_det.py', *words], check=True)
-    common = ['--key', str(root / 'key'), '--quiet', '--workers', '1']
     for part in ('train', 'val'):
-        made = str(root / 'folder' / part)
-        assert main(['encrypt', str(root / 'digits'), made, '--patch-size', '4', *common]) == 0
-        truth = f'{root / "det" / "annotations" / part}.json'
-        mixed = ['--strategy', 'mixup', '--ann', truth]
-        assert main(['encrypt', str(root / 'det' / part), str(root / 'mixed' / part), *mixed, *common]) == 0
+        hii_mm.encrypt(root / 'digits', root / 'folder' / part, key=key, scheme=Scheme(4))
+        truth = [root / 'det' / 'annotations' / f'{part}.json']
+        scheme = Scheme(16, strategy='mixup')
+        hii_mm.encrypt(root / 'det' / part, root / 'mixed' / part, key=key, scheme=scheme, annotations=truth)
     return root
 
 
@@ -64,19 +64,20 @@ def test_a_copy_trains_and_evaluates(run, root, tmp_path, config, figure):
 
 
 def check(path, root, **change):
-    """The hook's look at a config whose data sets are the copies."""
+    """Run the hook on a config whose data sets are the copies; loaders that are not built are checked from it."""
     cfg = Config.fromfile(ROOT / path)
     cfg.merge_from_dict(dict(word.split('=', 1) for word in flags(root, path == DETECTION)[1:] if 'data_root' in word))
     cfg.merge_from_dict(change)
     init_default_scope(cfg.default_scope)
-    CheckEncryption().before_run(SimpleNamespace(cfg=cfg, model=MODELS.build(cfg.model)))
+    loops = dict(_train_loop=None, _val_loop=None, _test_loop=None)
+    CheckEncryption().before_run(SimpleNamespace(cfg=cfg, model=MODELS.build(cfg.model), hooks=[], **loops))
 
 
 def test_what_does_not_fit_is_refused_with_both_values(root):
     check(FOLDER, root)
     check(DETECTION, root)
     with pytest.raises(
-        ValueError, match=r'patches of 4 x 4 \(h x w\) after it, but the backbone reads patches of 7 x 7'
+        ValueError, match=r'encrypted patches of 4 x 4 \(h x w\), but the backbone reads patches of 7 x 7'
     ):
         check(FOLDER, root, **{'model.backbone.patch_size': 7})
     with pytest.raises(ValueError, match='grid 2, but the model reads images mixed with grid 4'):
@@ -86,12 +87,12 @@ def test_what_does_not_fit_is_refused_with_both_values(root):
         ValueError, match="strategy 'shuffle' and grid None, but the model reads images mixed with grid 2"
     ):
         check(DETECTION, root, **swapped)
-    with pytest.raises(ValueError, match='would encrypt it again: leave out PatchShuffle'):
+    with pytest.raises(ValueError, match='would encrypt it again: remove PatchShuffle'):
         again = [dict(type='LoadImageFromFile'), dict(type='PatchShuffle', patch_size=4), dict(type='PackInputs')]
         check(FOLDER, root, **{'train_dataloader.dataset.pipeline': again})
 
 
 def test_a_damaged_manifest_stops_the_run(root, tmp_path):
     (tmp_path / 'manifest.json').write_text(json.dumps(dict(schema='else')))
-    with pytest.raises(ValueError, match='no manifest as hii-mm writes it'):
+    with pytest.raises(ValueError, match='manifest.json. is not a manifest'):
         check(FOLDER, root, **{'train_dataloader.dataset.data_root': str(tmp_path)})

@@ -1,10 +1,6 @@
-"""PatchShuffle with a key, in mm pipelines and in a real run: the pixels of hii-mm encrypt, and no key anywhere."""
+"""PatchShuffle with a key, in mm pipelines and in a real run: the pixels of ``encrypt``, and no key anywhere."""
 
-import os
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +9,11 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from conftest import ROOT
-from hii_mm.cli import main
-from hii_mm.encryption.keyed import KeyFileError, read_key
+import hii_mm
+from helpers import ROOT
+from helpers.copies import pixels
+from hii_mm import Scheme
+from hii_mm.errors import KeyFileError
 from hii_mm.transforms import PatchShuffle
 
 VARIABLE = 'HII_MM_KEY_FILE'
@@ -25,7 +23,7 @@ CONFIG = 'configs/pevit/pevit-mini-p4_1xb128-rs-20e_digits.py'
 @pytest.fixture
 def key(tmp_path, monkeypatch):
     """A key file that the environment names."""
-    assert main(['keygen', str(tmp_path / 'key')]) == 0
+    hii_mm.write_new_key(tmp_path / 'key')
     monkeypatch.setenv(VARIABLE, str(tmp_path / 'key'))
     return tmp_path / 'key'
 
@@ -44,8 +42,8 @@ def src(tmp_path):
 @pytest.mark.parametrize('scope, pack', [('mmpretrain', 'PackInputs'), ('mmdet', 'PackDetInputs')])
 @pytest.mark.parametrize('strategy', ['shuffle', 'both'])
 def test_a_pipeline_gives_the_pixels_of_encrypt(tmp_path, key, src, scope, pack, strategy):
-    flags = ['--strategy', strategy, '--orient', '--drop-ratio', '0.2', '--quiet', '--workers', '1']
-    assert main(['encrypt', str(src), str(tmp_path / 'dst'), *flags]) == 0
+    encryption = Scheme(16, strategy=strategy, orient=True, drop_ratio=0.2)
+    hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=encryption)
     init_default_scope(scope)
     mix = [dict(type='hii_mm.PatchMixup', patch_size=16, grid=2)] if strategy == 'both' else []
     side = 8 if mix else 16
@@ -56,7 +54,7 @@ def test_a_pipeline_gives_the_pixels_of_encrypt(tmp_path, key, src, scope, pack,
     pipeline = pickle.loads(pickle.dumps(Compose(steps)))
     for path in sorted(src.rglob('*.png')):
         packed = pipeline(dict(img_path=str(path)))['inputs'].numpy()  # (3, h, w) BGR
-        stored = np.array(Image.open(tmp_path / 'dst' / path.relative_to(src)))
+        stored = pixels(tmp_path / 'dst' / path.relative_to(src))
         assert (packed[::-1].transpose(1, 2, 0) == stored).all()
 
 
@@ -78,7 +76,7 @@ def test_a_key_or_a_path_in_a_config_is_refused_and_not_repeated(value):
     assert not value or value not in str(error.value)
     with pytest.raises(TypeError, match='got a bytes'):
         PatchShuffle(key=bytes(32), image_root='.')
-    with pytest.raises(ValueError, match='go together'):
+    with pytest.raises(ValueError, match='key needs image_root, and image_root needs key'):
         PatchShuffle(key=VARIABLE)
 
 
@@ -92,7 +90,7 @@ def test_what_is_missing_is_named(key, src, monkeypatch, tmp_path):
         PatchShuffle(key=VARIABLE, image_root=str(src))({'img': image, 'img_path': str(src / 'c0/0.png')})
 
 
-def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_root):
+def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_root, run):
     """Logs, dumped config, checkpoints and TensorBoard's files of a real run, searched for every form of the key."""
     cfg = Config.fromfile(ROOT / CONFIG)
     src = tmp_path / 'pictures'
@@ -109,21 +107,12 @@ def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_
     backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
     cfg.visualizer = dict(type='UniversalVisualizer', vis_backends=backends)
     cfg.dump(tmp_path / 'config.py')
-    command = [
-        sys.executable,
-        '-W',
-        'ignore',
-        'tools/train.py',
-        str(tmp_path / 'config.py'),
-        '--work-dir',
-        str(tmp_path / 'work'),
-    ]
-    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
+    done = run('tools/train.py', tmp_path / 'config.py', '--work-dir', tmp_path / 'work')
     assert list((tmp_path / 'work').glob('*.pth'))
     assert list((tmp_path / 'work').rglob('events.out.tfevents*'))
-    secret, master = key.read_bytes(), read_key(key)
-    permutation = master.plan(PatchShuffle(4).params, '0/0', (28, 28)).permutation
+    secret = key.read_bytes()
+    plan = Scheme(4).plan((28, 28), key=hii_mm.read_key(key), image_id='0/0')
+    permutation = plan.shuffle.permutation
     forms = [secret, secret.hex().encode(), str(list(secret))[1:-1].encode(), permutation.tobytes()]
     forms += [', '.join(map(str, permutation)).encode(), ' '.join(map(str, permutation)).encode()]
     written = [done.stdout.encode(), done.stderr.encode()]
@@ -131,25 +120,3 @@ def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_
     assert len(written) > 5
     assert not [1 for data in written for form in forms if form in data]
     assert any(VARIABLE.encode() in data for data in written)  # what is searched is there
-
-
-@pytest.mark.parametrize('flags', [[], ['--rename'], ['--format', 'shards']])
-def test_a_copy_holds_no_key_plain_pixel_or_source_path(tmp_path, key, src, flags, capsys):
-    assert main(['encrypt', str(src), str(tmp_path / 'dst'), '--quiet', '--workers', '1', *flags]) == 0
-    secret = key.read_bytes()
-    said = ''.join(capsys.readouterr()).encode()
-    written = [said] + [p.read_bytes() for p in (tmp_path / 'dst').rglob('*') if p.is_file()]
-    for data in written:
-        assert secret not in data
-        assert secret.hex().encode() not in data
-        assert str(src).encode() not in data
-    plain = {hash_of(p) for p in src.rglob('*.png')}
-    assert not [1 for data in written for digest in plain if digest.encode() in data]
-    assert not list(Path(tmp_path / 'dst').rglob('.*'))
-
-
-def hash_of(path):
-    """SHA-256 of a file and of its pixels are both unwanted; the file's stands for both here."""
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest()

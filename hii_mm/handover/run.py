@@ -1,0 +1,109 @@
+"""What decides the output of a run: the first line of a journal, and the head of the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import msgspec
+
+from ..encryption.keyed import PLAN_VERSION
+from ..encryption.keys import MasterKey
+from ..errors import RefusedError
+from ..files import sha256_file
+from ..version import __version__
+from .coco import AnnotationFile
+from .names import Entry
+from .settings import Settings
+
+
+class CocoHead(msgspec.Struct):
+    """A COCO file of the copy: its name, and the categories as they are written."""
+
+    name: str
+    categories: list[dict[str, Any]]
+
+
+class Run(msgspec.Struct, omit_defaults=True):
+    """What all parts of a run, and its continuations, have in common.
+
+    Attributes:
+        tool: versions of the packages.
+        plan_version: of the derivation of plans from the key.
+        key_fingerprint: of the master key.
+        parameters: of the :class:`.settings.Settings`.
+        annotations: the COCO files.
+        files: number of source files.
+        listing: keyed checksum of their names and of the COCO files.
+        classes: names of the class folders, for tar files.
+    """
+
+    tool: dict[str, str]
+    plan_version: int
+    key_fingerprint: str
+    parameters: dict[str, Any]
+    annotations: list[CocoHead]
+    files: int
+    listing: str
+    classes: list[str] | None = None
+
+
+def describe(
+    settings: Settings, key: MasterKey, listing: Sequence[Entry], annotations: Sequence[AnnotationFile]
+) -> Run:
+    """Return the run that encrypts the files of a listing."""
+    packages = {name: metadata.version(name) for name in ('numpy', 'pillow', 'cryptography')}
+    run = Run(
+        tool={'hii_mm': __version__, 'python': platform.python_version(), **packages},
+        plan_version=PLAN_VERSION,
+        key_fingerprint=key.fingerprint,
+        parameters=settings.to_json(),
+        annotations=[CocoHead(part.name, part.categories) for part in annotations],
+        files=len(listing),
+        listing=_listing_sum(key, listing, annotations),
+    )
+    if settings.format == 'shards' and not annotations:
+        run.classes = _class_names(listing)
+    return run
+
+
+def _class_names(listing: Sequence[Entry]) -> list[str]:
+    """Return the first folders of the accepted files, sorted: the classes."""
+    return sorted({e.name.split('/', 1)[0] for e in listing if e.reason is None and '/' in e.name})
+
+
+def _listing_sum(key: MasterKey, listing: Sequence[Entry], annotations: Sequence[AnnotationFile]) -> str:
+    """Return a keyed checksum of everything that is read, so that parts of different sources do not mix."""
+    digest = hashlib.sha256()
+    for entry in listing:
+        digest.update(repr(tuple(entry)).encode())
+    for part in annotations:
+        digest.update(sha256_file(part.path)[0].encode() + part.prefix.encode())
+    return key.derive('hii-mm listing v1', digest.digest(), length=8).hex()
+
+
+def check_same_run(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Check that two runs, as JSON values, agree.
+
+    Raises:
+        RefusedError: they do not; the message names the first value that differs.
+    """
+    flat_old, flat_new = dict(_flat(old)), dict(_flat(new))
+    derived = 'parameters.encrypted_patch_size'  # named last: it follows from the others
+    for name in sorted(flat_old.keys() | flat_new.keys(), key=lambda name: (name == derived, name)):
+        if flat_old.get(name) != flat_new.get(name):
+            raise RefusedError(
+                f'DST was begun with {name} = {flat_old.get(name)!r}, but now it is {flat_new.get(name)!r}; '
+                'use the same value, or choose a new folder'
+            )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f'{prefix}{name}.')
+        else:
+            yield prefix + name, value

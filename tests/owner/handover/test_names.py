@@ -1,0 +1,141 @@
+"""Names of files: links, control characters, clashes, pseudonyms."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hii_mm
+from helpers.copies import tree, write_image, write_images
+from hii_mm import Scheme
+from hii_mm.errors import KeyFileError
+from hii_mm.handover import Settings
+from hii_mm.handover.layout import RESERVED, safe_name
+from hii_mm.handover.names import NameMap, entries, to_id, to_name
+
+
+def rejects_of(copy):
+    """Return {name: reason} of the rejects of a copy."""
+    return {row['name']: row['reason'] for row in map(json.loads, (copy / 'rejects.jsonl').open())}
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """A folder of odd names and links."""
+    src = tmp_path / 'src'
+    write_image(src / 'deep' / '..x.png', (32, 32, 3))
+    data = (src / 'deep' / '..x.png').read_bytes()
+    (tmp_path / 'outside.png').write_bytes(data)
+    for name in ['new\nline.png', 'a' * 251 + '.png', 'Case.png', 'case.png', '..png', '-flag.png', 'ünï.png']:
+        (src / name).write_bytes(data)
+    (src / os.fsdecode(b'\xff\xfe.png')).write_bytes(data)
+    (src / 'link.png').symlink_to(tmp_path / 'outside.png')
+    (src / 'folder').symlink_to(tmp_path)
+    (src / 'inside.png').symlink_to(src / 'ünï.png')
+    os.mkfifo(src / 'pipe.png')
+    return src
+
+
+def test_names_and_links(tmp_path, odd, key):
+    dst = tmp_path / 'dst'
+    hii_mm.encrypt(odd, dst, key=key, scheme=Scheme(16))
+    rejects = rejects_of(dst)
+    assert 'leads out of the source folder' in rejects['link.png']
+    assert 'symbolic link to a folder' in rejects['folder']
+    assert 'not a regular file' in rejects['pipe.png']
+    assert 'control characters' in rejects['new\nline.png']
+    assert 'control characters or invalid UTF-8' in rejects[os.fsdecode(b'\xff\xfe.png')]
+    assert "differs from 'Case.png' only in case" in rejects['case.png']
+    kept = {row.name for row in hii_mm.Manifest(dst).rows()}
+    assert {'Case.png', '-flag.png', 'ünï.png', 'inside.png', 'a' * 251 + '.png'} <= kept
+    assert hii_mm.verify(dst).ok
+    assert hii_mm.verify(dst, key=key, against=odd).ok
+    resumed = hii_mm.encrypt(odd, dst, key=key, scheme=Scheme(16), resume=True)
+    assert dict(resumed.rejects) == rejects
+
+
+def test_pseudonyms_take_odd_names(tmp_path, odd, key):
+    hii_mm.encrypt(odd, tmp_path / 'dst', key=key, scheme=Scheme(16))
+    hii_mm.encrypt(odd, tmp_path / 'renamed', key=key, scheme=Scheme(16), rename=True)
+    kept, renamed = ({row.name for row in hii_mm.Manifest(tmp_path / dst).rows()} for dst in ('dst', 'renamed'))
+    assert len(renamed) > len(kept)  # what could not keep its name has another one
+    assert not [name for name in renamed if 'line' in name]
+    assert hii_mm.verify(tmp_path / 'renamed', key=key, against=odd).ok
+    done = hii_mm.decrypt(tmp_path / 'renamed', tmp_path / 'out', key=key)
+    assert done.images == len(renamed)
+    assert os.fsdecode(b'\xff\xfe.png') in tree(tmp_path / 'out')
+
+
+def test_pseudonyms_keep_the_classes_and_nothing_else(tmp_path, src, key):
+    (src / 'class0' / 'jane.png').write_bytes(b'not an image')
+    hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=Scheme(16), rename=True)
+    plain, renamed = tree(src), tree(tmp_path / 'dst')
+    assert not {Path(name).stem for name in plain} & {Path(name).stem for name in renamed}
+    assert {Path(name).parent for name in plain} <= {Path(name).parent for name in renamed}
+    ((name, _),) = rejects_of(tmp_path / 'dst').items()
+    assert len(name) == 32
+    assert not [path for path, data in renamed.items() if b'jane' in data or 'jane' in path]
+
+
+def test_the_map_of_names_is_private_and_grows(tmp_path, src, key):
+    for part in ('class0', 'class1'):
+        hii_mm.encrypt(src / part, tmp_path / part, key=key, scheme=Scheme(16), rename=True)
+    path = tmp_path / 'key.names.jsonl'
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sorted(NameMap(path).read().values()) == [f'{i:02}.png' for i in range(24)]
+
+
+@pytest.mark.parametrize('line', ['nonsense\n', '{"name": "a"}\n', '{"name": "a", "file": 1e999}\n', '[' * 100000])
+def test_a_damaged_map_of_names_is_a_message(tmp_path, src, key, line):
+    hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=Scheme(16), rename=True)
+    with open(tmp_path / 'key.names.jsonl', 'a') as file:
+        file.write(line)
+    with pytest.raises(KeyFileError, match='key.names.jsonl., line 25: '):
+        hii_mm.decrypt(tmp_path / 'dst', tmp_path / 'out', key=key)
+    with pytest.raises(KeyFileError, match='line 25: '):
+        hii_mm.encrypt(src / 'class0', tmp_path / 'new', key=key, scheme=Scheme(16), rename=True)
+    assert not (tmp_path / 'out').exists()
+
+
+@given(st.text(st.characters(exclude_characters='/\0', exclude_categories=['Cs']), min_size=1))
+def test_names_in_tar_files_come_back_and_have_one_dot(stem):
+    for form in ('shards', 'png'):
+        settings = Settings(Scheme(16), format=form)
+        name = to_name(f'folder.x/{stem}', settings)
+        assert to_id(name, settings) == f'folder.x/{stem}'
+        assert form == 'png' or Path(name).name.count('.') == 1
+
+
+def test_clashes_and_reserved_names(key):
+    found = [(name, None) for name in ['a.png', 'a.jpg', 'A.png', 'b.png/c.png', 'b.webp', 'notes.txt', 'noext']]
+    found += [(f'{name}/x.png', None) for name in sorted(RESERVED)]
+    listing = {e.file: e.reason for e in entries(found, Settings(Scheme(16)), hii_mm.read_key(key))}
+    assert listing['a.png'] is None
+    assert "differs from 'a.png' only in case or extension" in listing['a.jpg']
+    assert "differs from 'a.png' only in case or extension" in listing['A.png']
+    assert listing['b.png/c.png'] is None
+    assert "'b.png' is also the name of a folder" in listing['b.webp']
+    assert listing['notes.txt'] == listing['noext'] == 'not the extension of an image'
+    for name in RESERVED:
+        assert 'is reserved in encrypted copies' in listing[f'{name}/x.png']
+
+
+def test_names_of_macos(tmp_path, key):
+    names = ['shot 9.41\u202fPM.png', 'two\u00a0words.png', 'family \U0001f468\u200d\U0001f469.png']
+    src = write_images(tmp_path / 'src', names)
+    assert hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=Scheme(16)).images == 3
+    assert {row.name for row in hii_mm.Manifest(tmp_path / 'dst').rows()} == set(names)
+
+
+@pytest.mark.parametrize('name', ['', '/a', 'a//b', '../a', 'a/../b', './a', 'a/.', 'a\0b', 'a/', None, 3])
+def test_names_that_are_not_safe(name):
+    assert not safe_name(name)
+
+
+@pytest.mark.parametrize('name', ['a', 'a/b.png', '..a', '-a', 'a b'])
+def test_names_that_are_safe(name):
+    assert safe_name(name)
