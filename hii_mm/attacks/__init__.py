@@ -1,20 +1,22 @@
-"""Attacks on encrypted images, and what they get back.
+"""Attacks on encrypted images, and what they recover.
 
-An attack gets what a trainer gets: encrypted images and public parameters,
-never a key or a plan. ``hii-mm attack`` runs them and writes a report. Needs
-the extra ``attacks`` (SciPy, scikit-image, matplotlib); neither torch nor mm*
-is imported before an attack that learns asks for it.
+An attack receives what a trainer receives: encrypted images and the public
+scheme, never a key or a plan. :func:`hii_mm.attack` runs attacks and reports
+what came back. Needs the extra ``attacks`` (SciPy, scikit-image, matplotlib,
+Jinja2); torch is only imported by attacks that learn.
 
 >>> import numpy as np
->>> from hii_mm.attacks import Setting, make
->>> from hii_mm.encryption import ShuffleParams
+>>> from hii_mm import Scheme
+>>> from hii_mm.attacks import Given, make
 >>> ramp = np.add.outer(np.arange(48) * 3, np.arange(64)).astype(np.uint8)
->>> setting = Setting([ShuffleParams(16)], plain_shape=ramp.shape)
->>> encrypted, _ = setting.encrypt(ramp, np.random.default_rng(0))
->>> bool((make('jigsaw').recover(encrypted, setting).image[..., 0] == ramp).all())
+>>> scheme = Scheme(patch_size=16)
+>>> encrypted = scheme.plan(ramp.shape, np.random.default_rng(0)).apply(ramp)
+>>> found = make('jigsaw').recover(encrypted, scheme, Given(plain_shape=ramp.shape))
+>>> bool((found.image[..., 0] == ramp).all())
 True
 """
 
-from .base import Attack, Given, Recovery, Setting, attack_names, make, register
+from .attackers import make, names
+from .base import Attack, Figures, Given, Recovery, Trainer, register
 
-__all__ = ['Attack', 'Given', 'Recovery', 'Setting', 'attack_names', 'make', 'register']
+__all__ = ['Attack', 'Figures', 'Given', 'Recovery', 'Trainer', 'make', 'names', 'register']

@@ -1,123 +1,24 @@
-"""What an attack is: the contract, the public knowledge it gets, and the names of all attacks.
+"""The contract of an attack: what it receives, what it returns, what it says about itself.
 
-NumPy only; neither torch nor mm* is imported. An attack never gets a key or a
-plan: only the encrypted image, the public parameters and what its
-:class:`Given` holds.
+NumPy only. An attack never receives a key or a plan: only the encrypted image,
+the public scheme and what :class:`Given` holds.
 """
 
-import importlib
-import inspect
+from __future__ import annotations
+
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
-from ..encryption import MixupParams, PatchGrid, ShuffleParams
-from ..encryption.shuffle import kept_shape
+from ..encryption import Scheme
+from ..errors import AttackRefusedError, InvalidValueError
+from ..progress import Progress, silent
 
-_MODULES = (
-    'identity',
-    'jigsaw',
-    'mixing',
-    'linkage',
-    'known',
-    'views',
-    'learned_edge',
-    'position',
-    'unet',
-    'parrot',
-    'gradient',
-)
-_ATTACKS = {}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The public parameters of an encrypted data set.
-
-    Args:
-        steps: :class:`MixupParams` and :class:`ShuffleParams`, in the order
-            in which they were applied; at most one of each, mixing first.
-        plain_shape: (h, w) of the plain image, or None where it is not known.
-
-    Raises:
-        ValueError: no step, two of one kind, or a shuffle before the mixing.
-    """
-
-    steps: tuple
-    plain_shape: object = None
-
-    def __post_init__(self):
-        object.__setattr__(self, 'steps', tuple(self.steps))
-        kinds = [type(step) for step in self.steps]
-        if kinds not in ([MixupParams], [ShuffleParams], [MixupParams, ShuffleParams]):
-            raise ValueError(f'steps must be mixing, shuffling, or mixing and then shuffling, got {self.steps}')
-
-    @property
-    def mixup(self):
-        """The :class:`MixupParams`, or None."""
-        return next((step for step in self.steps if isinstance(step, MixupParams)), None)
-
-    @property
-    def shuffle(self):
-        """The :class:`ShuffleParams`, or None."""
-        return next((step for step in self.steps if isinstance(step, ShuffleParams)), None)
-
-    def name(self):
-        """A short name for tables, such as ``'RS p 16, gap 2, drop 25%'``; others at other values."""
-        words = ['RS on MI' if self.mixup and self.shuffle else 'MI' if self.mixup else 'RS']
-        rs = self.shuffle
-        sizes = self.mixup.patch_size if self.mixup else rs.patch_size
-        words.append(f'p {sizes[0]}' if sizes[0] == sizes[1] else f'p {sizes[0]} x {sizes[1]}')
-        if self.mixup:
-            words.append(f'grid {self.mixup.grid}')
-        if rs:
-            words.append(f'gap {rs.gap}')
-            words += [f'drop {100 * rs.drop_ratio:.12g}%'] if rs.drop_ratio else []
-            words += ['orient'] if rs.orient else []
-            words += [f'window {rs.window}'] if rs.window else []
-        return words[0] + ' ' + ', '.join(words[1:])
-
-    def places(self, encrypted_shape):
-        """(rows, columns) of pieces in an encrypted image of (h, w).
-
-        Raises:
-            ValueError: its size is no multiple of a piece, or it holds fewer
-                than two of them.
-        """
-        (h, w), (ch, cw) = encrypted_shape[:2], self.shuffle.core_size
-        if h % ch or w % cw or h * w < 2 * ch * cw:
-            raise ValueError(
-                f'an encrypted image of {h} x {w} (h x w) does not hold two or more pieces of {ch} x {cw}: '
-                'check patch_size, gap and grid'
-            )
-        return h // ch, w // cw
-
-    def plain_grid(self, encrypted_shape):
-        """(rows, columns) of the grid the pieces came from: known, or the smallest square-like guess.
-
-        Without ``drop_ratio`` it is that of the encrypted image.
-        """
-        rows, cols = self.places(encrypted_shape)
-        if not self.shuffle.drop_ratio:
-            return rows, cols
-        if self.plain_shape is not None:
-            shape = self.plain_shape
-            for step in self.steps[:-1]:
-                shape = step.plan(shape).encrypted_shape
-            return PatchGrid(shape, self.shuffle.patch_size, self.shuffle.remainder).shape
-        ratio = self.shuffle.drop_ratio
-        sides = [(r, c) for r in range(rows, 3 * rows + 2) for c in range(cols, 3 * cols + 2)]
-        fitting = [s for s in sides if kept_shape(s, ratio) == (rows, cols)]
-        return min(fitting, key=lambda s: (s[0] * s[1], abs(s[0] - s[1]))) if fitting else (2 * rows, 2 * cols)
-
-    def encrypt(self, image, rng):
-        """Encrypt (H, W[, C]) as an owner would; ``(encrypted, plans)``, one plan a step."""
-        plans = []
-        for step in self.steps:
-            plans.append(step.plan(image.shape, rng))
-            image = plans[-1].apply(image)
-        return image, plans
+ATTACKS: dict[str, type[Attack]] = {}
+NEEDS = ('public', 'candidates', 'pairs', 'views')
 
 
 @dataclass(frozen=True)
@@ -125,122 +26,192 @@ class Given:
     """What an attacker may have beside the encrypted image. Everything is optional.
 
     Attributes:
+        plain_shape: (h, w) of the plain image, where it is known.
         public: plain photos to learn from, (H, W, 3) uint8 each; never the victim's.
         candidates: plain photos, one of which the encrypted image may show.
         pairs: (plain, encrypted) of other images under the same permutation.
-        views: encrypted images of the same plain one, the attacked one first, with the
-            shift (down, right) in pixels of each crop: a list of (image, (dy, dx)).
+        views: encrypted images of the same plain one, the attacked one first,
+            each with the shift (down, right) of its crop in pixels.
     """
 
-    public: tuple = ()
-    candidates: tuple = ()
-    pairs: tuple = ()
-    views: tuple = ()
+    plain_shape: tuple[int, int] | None = None
+    public: Sequence[np.ndarray] = ()
+    candidates: Sequence[np.ndarray] = ()
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]] = ()
+    views: Sequence[tuple[np.ndarray, tuple[int, int]]] = ()
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """What an attack returns.
+    """What an attack returns. Every part is optional.
 
     Attributes:
-        image: the reconstruction, (H, W, 3) uint8, of the plain size where that is known; or None.
-        places: int64 (rows, columns): the piece of the encrypted image (row by row) that
-            belongs there, -1 for none; or None.
-        turns: int64 (rows, columns): how the piece is turned before it is put there, as
-            :class:`hii_mm.encryption.ShufflePlan` counts; or None.
+        image: the reconstruction, (H, W, 3) uint8, of the plain size where it is known.
+        places: int64 (rows, columns), the piece of the encrypted image, counted
+            row by row, that belongs at each place; -1 for none.
+        turns: int64 (rows, columns), how each piece is turned before it is put
+            there, as :mod:`hii_mm.encryption.turns` counts.
+        scores: float32 (n, n) twice: how likely piece j is right of, and below, piece i.
+        ranking: int (candidates,), the candidates from the likeliest on.
         confidence: in [0, 1], the attack's own opinion of the whole.
-        ranking: candidates from the likeliest on; or None.
-        seconds: time taken.
+        facts: anything else that it found, as JSON holds it; goes into the results.
+        seconds: time taken; set by :meth:`Attack.recover`.
     """
 
-    image: object = None
-    places: object = None
-    turns: object = None
+    image: np.ndarray | None = None
+    places: np.ndarray | None = None
+    turns: np.ndarray | None = None
+    scores: tuple[np.ndarray, np.ndarray] | None = None
+    ranking: np.ndarray | None = None
     confidence: float = 0.0
-    ranking: object = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
-    extra: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one attack on one scheme, for :meth:`Attack.words`.
+
+    Attributes:
+        means: mean of each metric that was measured, such as ``means['neighbour']``.
+        worst: mean of the tenth of the runs in which most was recovered, likewise.
+        floors: ``{floor: {metric: mean}}``: what costs no attack, such as 'chance' and 'encrypted'.
+        facts: what :meth:`Attack.summarise` made of the facts of all runs.
+        dropped: share of the patches that were dropped, or None.
+        missing: share of the pixels that are not in the encrypted image, or None.
+    """
+
+    means: Mapping[str, float]
+    worst: Mapping[str, float]
+    floors: Mapping[str, Mapping[str, float]]
+    facts: Mapping[str, Any]
+    dropped: float | None = None
+    missing: float | None = None
+
+
+class Trainer(Protocol):
+    """How an attack that learns is trained. ``Attack.trainer`` names the class.
+
+    Attributes:
+        steps: default number of training steps.
+        labelled: the photos need labels: one folder a class.
+    """
+
+    steps: ClassVar[int]
+    labelled: ClassVar[bool]
+
+    def __init__(self, scheme: Scheme, shape: tuple[int, int], seed: int = 0) -> None:
+        """Prepare.
+
+        Args:
+            scheme: that is attacked.
+            shape: (h, w) of the images that are attacked, in pixels.
+            seed: of crops and weights.
+
+        Raises:
+            AttackRefusedError: nothing can be learned at this scheme or size.
+        """
+
+    def train(
+        self,
+        photos: Sequence[np.ndarray],
+        labels: Sequence[str] | None = None,
+        steps: int | None = None,
+        progress: Progress = silent,
+    ) -> list[float]:
+        """Train on public photos, (H, W, 3) uint8 each, and return the losses.
+
+        Raises:
+            InvalidValueError: photos or labels that it cannot learn from.
+        """
+
+    def save(self, path: str) -> None:
+        """Write the checkpoint, which the attack takes as ``checkpoint``."""
 
 
 class Attack:
-    """Base of all attacks. One instance attacks one setting.
+    """Base of all attacks. One instance attacks one scheme.
 
-    Subclasses set ``name``, ``source`` (where the idea is from), ``cost`` (in words),
-    ``needs`` (fields of :class:`Given` that must not be empty), ``supposing``, ``beside``, and
-    write :meth:`refuses` and :meth:`_recover`; learned ones :meth:`prepare`.
+    A subclass sets the class attributes, and writes :meth:`refuses` and
+    :meth:`_recover`; one that learns also :meth:`prepare`.
+
+    Attributes:
+        name: unique; what ``--attacks`` takes.
+        source: where the idea comes from.
+        cost: in words.
+        needs: fields of :class:`Given` that must not be empty. The runner provides them.
+        supposing: what a verdict says is supposed, such as 'one permutation for all images'.
+        beside: name of the attack that this one is meant to beat; the verdict says by how much it does.
+        main: the metric that ranks images; None takes the first of neighbour, PSNR and SSIM that was measured.
+        trainer: the class that trains it; None for attacks that do not learn. Such
+            an attack takes ``checkpoint``, a path or None, as an argument.
     """
 
-    name, source, cost, needs = '', '', '', ()
-    supposing = ''  # what a verdict says is supposed, as in 'one permutation for all images'
-    beside = ''  # the attack that this one wants to beat; the verdict says by how much it does, or does not
+    name: ClassVar[str] = ''
+    source: ClassVar[str] = ''
+    cost: ClassVar[str] = ''
+    needs: ClassVar[tuple[str, ...]] = ()
+    supposing: ClassVar[str] = ''
+    beside: ClassVar[str] = ''
+    main: ClassVar[str | None] = None
+    trainer: ClassVar[type[Trainer] | None] = None
 
-    def refuses(self, setting):
-        """Why this attack has nothing to do at a setting, or None."""
-        return
+    def refuses(self, scheme: Scheme) -> str | None:
+        """Return why this attack does not apply to a scheme, or None if it does."""
+        return None
 
-    def prepare(self, setting, given):
-        """Learn from public photos, once a setting. Most attacks need no such thing."""
+    def prepare(self, scheme: Scheme, given: Given) -> None:
+        """Learn from public photos or load a checkpoint, once for a scheme."""
 
-    def recover(self, image, setting, given=None):
+    def recover(self, image: np.ndarray, scheme: Scheme, given: Given | None = None) -> Recovery:
         """Attack one encrypted image.
 
         Args:
             image: (H, W) or (H, W, C), uint8, uint16 or float32.
-            setting: the :class:`Setting`.
-            given: what else the attacker has, a :class:`Given`.
-
-        Returns:
-            Recovery
+            scheme: how it was encrypted.
+            given: what else the attacker has.
 
         Raises:
-            ValueError: the image does not fit the setting, or something in
+            AttackRefusedError: the attack does not apply, or something in
                 ``needs`` is missing.
+            InvalidValueError: the image does not fit the scheme.
         """
         given = given or Given()
         missing = [name for name in self.needs if not len(getattr(given, name))]
-        why = self.refuses(setting) or (f'needs {" and ".join(missing)}' if missing else None)
+        why = self.refuses(scheme) or (f'needs {" and ".join(missing)}' if missing else None)
         if why:
-            raise ValueError(f'{self.name}: {why}')
+            raise AttackRefusedError(f'{self.name}: {why}')
         start = time.perf_counter()
-        found = self._recover(np.asarray(image), setting, given)
+        found = self._recover(np.asarray(image), scheme, given)
         return replace(found, seconds=time.perf_counter() - start)
 
-    def _recover(self, image, setting, given):
+    def _recover(self, image: np.ndarray, scheme: Scheme, given: Given) -> Recovery:
         raise NotImplementedError
 
+    @classmethod
+    def summarise(cls, facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Merge the facts of several runs into one object that JSON can hold, for the report."""
+        return {}
 
-def register(cls):
-    """Class decorator: make an attack known by its ``name``.
+    @classmethod
+    def words(cls, figures: Figures) -> str | None:
+        """Return what was recovered, in sentences that replace the report's own about pieces and likeness; or None."""
+        return None
+
+
+AttackClass = TypeVar('AttackClass', bound=type[Attack])
+
+
+def register(cls: AttackClass) -> AttackClass:
+    """Class decorator: register an attack under its ``name``.
 
     Raises:
-        ValueError: no name, or one that is taken.
+        InvalidValueError: no name, a name that is taken, or unknown needs.
     """
-    if not cls.name or _ATTACKS.get(cls.name, cls).__qualname__ != cls.__qualname__:
-        raise ValueError(f'an attack needs a name of its own, got {cls.name!r}; taken: {", ".join(_ATTACKS)}')
-    _ATTACKS[cls.name] = cls
+    if not cls.name or ATTACKS.get(cls.name, cls).__qualname__ != cls.__qualname__:
+        raise InvalidValueError(f'an attack needs a unique name, got {cls.name!r}; taken: {", ".join(ATTACKS)}')
+    unknown = [need for need in cls.needs if need not in NEEDS]
+    if unknown:
+        raise InvalidValueError(f'{cls.name}: needs must be among {", ".join(NEEDS)}, got {", ".join(unknown)}')
+    ATTACKS[cls.name] = cls
     return cls
-
-
-def attack_names():
-    """All registered names, ours first."""
-    for module in _MODULES:
-        importlib.import_module(f'{__package__}.{module}')
-    ours = [f'{__package__}.{module}' for module in _MODULES]
-    return sorted(_ATTACKS, key=lambda name: (*ours, _ATTACKS[name].__module__).index(_ATTACKS[name].__module__))
-
-
-def make(name, **options):
-    """The attack of that name.
-
-    Raises:
-        ValueError: there is none; the message lists those there are.
-    """
-    names = attack_names()
-    if name not in names:
-        raise ValueError(f'attack must be one of {", ".join(names)}, got {name!r}')
-    return _ATTACKS[name](**options)
-
-
-def takes_checkpoint(name):
-    """Is the attack of that name one that is made with a checkpoint?"""
-    return 'checkpoint' in inspect.signature(_ATTACKS[name]).parameters

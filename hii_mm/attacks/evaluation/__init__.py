@@ -1,0 +1,1 @@
+"""Run attacks on encrypted images and measure what they recover."""

@@ -1,0 +1,1 @@
+"""Turn results into figures, words, plots and pages."""

@@ -1,0 +1,1 @@
+"""Algorithms that several attacks share: pieces, seams, assembly, unmixing. No torch."""
