@@ -1,0 +1,153 @@
+"""Columns and row selections that the tables of figures are built from."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paths import ROOT
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its title, the dotted name of a field or a function of the row, and a format."""
+
+    title: str
+    field: str | Callable[[Row], Any]
+    form: str = '{}'
+
+    def cell(self, row: Row, path: Path) -> str:
+        """Return the text for one row; empty where the row lacks the field. Links are relative to the page."""
+        value = self.field(row) if callable(self.field) else pick(row, self.field)
+        if isinstance(value, Link):
+            return f'[{value.text}]({os.path.relpath(ROOT / value.target, path.parent)})'
+        return '' if value is None else self.form.format(value)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to a file of the repository."""
+
+    text: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: the name of its json file, its columns, and how rows are selected or merged."""
+
+    data: str
+    columns: tuple[Column, ...]
+    rows: Callable[[list[Row]], Iterable[Row]] = list
+
+
+def pick(row: Row, field: str) -> Any:
+    """Return a field such as 'metrics.psnr.mean', or None where it is missing."""
+    value: Any = row
+    for name in field.split('.'):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def having(*fields: str) -> Callable[[list[Row]], list[Row]]:
+    """Select the rows that have all of some fields."""
+    return lambda rows: [row for row in rows if all(pick(row, field) is not None for field in fields)]
+
+
+def mean(title: str, metric: str, form: str = '{:.3f}') -> Column:
+    """Show the mean of a metric."""
+    return Column(title, f'metrics.{metric}.mean', form)
+
+
+def tenth(title: str, metric: str, form: str = '{:.1%}', floor: str = '') -> Column:
+    """Show the mean of a metric, its worst tenth behind a slash, and in brackets a floor."""
+
+    def text(row: Row) -> str | None:
+        found = pick(row, f'metrics.{metric}')
+        if found is None or found['mean'] is None:
+            return None
+        shown = f'{form.format(found["mean"])} / {form.format(found["worst_decile"])}'
+        return f'{shown} ({form.format(row["floors"][floor][metric])})' if floor else shown
+
+    return Column(title, text)
+
+
+def recognised(rows: list[Row]) -> list[Row]:
+    """Merge the row of ``identity`` and the row of the other attack of each setting."""
+    merged: dict[str, Row] = {}
+    for row in rows:
+        side = 'before' if row['attack'] == 'identity' else 'after'
+        merged.setdefault(row['setting'], {'setting': row['setting']})[side] = row
+    return list(merged.values())
+
+
+def flat_speed(rows: list[Row]) -> list[Row]:
+    """Return a row for each number of pieces, with the seconds at both gaps, and one with the exponents."""
+    merged: dict[str, Row] = {}
+    for row in rows:
+        if 'gap' in row:
+            name = f'{row["pieces"]:,}' if 'pieces' in row else 'growth'
+            text = f'{row["seconds"]:.2f} s' if 'pieces' in row else f'pieces ** {row["exponent"]:.2f}'
+            merged.setdefault(name, {'pieces': name})[f'gap {row["gap"]}'] = text
+    return list(merged.values())
+
+
+def by_seed(rows: list[Row]) -> list[Row]:
+    """Merge the rows of one config: ``{'AP': [...], 'AP50': [...], 'log': ...}`` by seed; only configs with two."""
+    merged: dict[str, Row] = {}
+    for row in rows:
+        found = merged.setdefault(row['config'], {**row, 'AP': [], 'AP50': []})
+        found['AP'].append(row['AP'])
+        found['AP50'].append(row['AP50'])
+    return [row for row in merged.values() if len(row['AP']) > 1]
+
+
+def half_up(value: float) -> float:
+    """Round to one decimal; a five goes up, and binary noise is ignored."""
+    return int(value * 10 + 0.5 + 1e-9) / 10
+
+
+def pair(seed: int | None) -> Callable[[Row], str | None]:
+    """Show AP / AP50 of one seed, or of the mean with None."""
+
+    def text(row: Row) -> str:
+        if seed is None:
+            return f'{half_up(statistics.mean(row["AP"])):.1f} / {half_up(statistics.mean(row["AP50"])):.1f}'
+        return f'{row["AP"][seed]:.1f} / {row["AP50"][seed]:.1f}'
+
+    return text
+
+
+def seed_of(number: int) -> Column:
+    """Show the accuracy with one seed."""
+    return Column(str(number), lambda row: f'{row["seeds"][number]:.2f}')
+
+
+def first_seed(rows: list[Row]) -> list[Row]:
+    """Select the rows of seed 0."""
+    return [row for row in rows if row.get('seed', 0) == 0]
+
+
+def models(*names: str, several: bool = False) -> Callable[[list[Row]], list[Row]]:
+    """Select the rows of seed 0 of some models; with ``several`` only those with several seeds."""
+    return lambda rows: [
+        row
+        for row in first_seed(rows)
+        if (not names or row['model'] in names) and (not several or len(row['seeds']) > 1)
+    ]
+
+
+def config(title: str = 'model') -> Column:
+    """Show the model, linked to its config."""
+    return Column(title, lambda row: Link(row['model'], row['config']))
+
+
+def command(prefix: str = '') -> Column:
+    """Show the command that trains the config of the row."""
+    return Column('command', lambda row: f'`{prefix}python tools/train.py {row["config"]}`')

@@ -1,0 +1,186 @@
+"""The tables of figures in the documentation: which rows and columns of which json file each shows."""
+
+from __future__ import annotations
+
+import statistics
+
+from table_columns import (
+    Column,
+    Link,
+    Table,
+    by_seed,
+    command,
+    config,
+    first_seed,
+    flat_speed,
+    having,
+    mean,
+    models,
+    pair,
+    recognised,
+    seed_of,
+    tenth,
+)
+
+SETTING, ATTACK = Column('setting', 'setting'), Column('attack', 'attack')
+SECONDS = Column('s an image', 'seconds', '{:.2f}')
+PLACES = (
+    mean('ranked first', 'top1'),
+    mean('direct', 'direct'),
+    mean('neighbour', 'neighbour'),
+    mean('of surviving pairs', 'surviving'),
+    mean('largest part', 'component'),
+    mean('whole', 'perfect'),
+    mean('SSIM', 'ssim'),
+)
+ALL_KEPT = tuple(column for column in PLACES if column.title != 'of surviving pairs')
+LIKENESS = (
+    tenth('PSNR (encrypted)', 'psnr', '{:.1f}', 'encrypted'),
+    tenth('SSIM (encrypted)', 'ssim', '{:.2f}', 'encrypted'),
+)
+NAMED = tenth('right photo named', 'named')
+NEIGHBOURS = tenth('right neighbours', 'neighbour')
+COMPARED = (
+    Column('step', 'step'),
+    Column('model', 'model'),
+    Column('ms', 'ms', '{:.0f}'),
+    Column('speed', 'speed', '{:.3f}'),
+    Column('MiB', 'mebibytes', '{:.0f}'),
+    Column('memory', 'memory', '{:.3f}'),
+)
+TIMED = tuple(
+    Column(f'{title}, from {state}', f'{state}.{field}', form)
+    for state in ('memory', 'cache')
+    for title, field, form in (('us', 'us', '{:.0f}'), ('x copy', 'x_copy', '{:.2f}'), ('x ours', 'x_ours', '{:.2f}'))
+)
+DETECTION = tuple(Column(name, name, '{:.1f}') for name in ('AP', 'AP50', 'AP75', 'APs', 'APm'))
+IMAGES, TIME = Column('images', 'images'), Column('time', 'time')
+TOP1 = Column('top-1', lambda row: f'{row["seeds"][0]:.2f}')
+LOG = Column('log', lambda row: Link('log', row['log']))
+
+TABLES = {
+    'audit': Table(
+        'audit',
+        (
+            SETTING,
+            ATTACK,
+            NEIGHBOURS,
+            tenth('largest part', 'component'),
+            tenth('whole', 'perfect'),
+            NAMED,
+            *LIKENESS,
+            SECONDS,
+        ),
+    ),
+    'audit-short': Table('audit', (SETTING, ATTACK, NEIGHBOURS, NAMED, *LIKENESS, SECONDS)),
+    'jigsaw-sweep': Table('jigsaw_sweep', (SETTING, *PLACES, SECONDS)),
+    'jigsaw-textures': Table('jigsaw_textures', (SETTING, *ALL_KEPT)),
+    'jigsaw-gcompris': Table('jigsaw_gcompris', (SETTING, *PLACES, SECONDS)),
+    'recognisers': Table(
+        'recognisers_gcompris',
+        (
+            SETTING,
+            Column('class, as it is', 'before.metrics.classes.mean', '{:.1%}'),
+            Column('class, recovered', 'after.metrics.classes.mean', '{:.1%}'),
+            Column('faces, as it is', 'before.metrics.faces.mean', '{:.1%}'),
+            Column('faces, recovered', 'after.metrics.faces.mean', '{:.1%}'),
+        ),
+        recognised,
+    ),
+    'multi-view': Table('multi_view', (SETTING, ATTACK, *ALL_KEPT)),
+    'learned-pieces': Table(
+        'learned_attacks',
+        (SETTING, ATTACK, *PLACES[:3], SECONDS),
+        having('metrics.top1'),
+    ),
+    'learned-mixup': Table(
+        'learned_attacks',
+        (SETTING, ATTACK, mean('PSNR', 'psnr'), mean('SSIM', 'ssim'), SECONDS),
+        having('metrics.psnr'),
+    ),
+    'learned-labels': Table(
+        'learned_attacks', (SETTING, ATTACK, mean('digits named', 'labels', '{:.1%}')), having('metrics.labels')
+    ),
+    'attack-speed': Table(
+        'attack_speed', (Column('pieces', 'pieces'), Column('gap 0', 'gap 0'), Column('gap 2', 'gap 2')), flat_speed
+    ),
+    'attack-report-speed': Table(
+        'attack_speed',
+        (
+            Column('default report', lambda row: f'{row["photos"]} photos, {row["repeats"]} permutations'),
+            Column('seconds', 'seconds', '{:.0f}'),
+            Column('memory at most', 'mebibytes', '{:.0f} MiB'),
+        ),
+        having('photos'),
+    ),
+    'transforms': Table('transforms', (Column('image', 'shape'), Column('job', 'job'), *TIMED)),
+    'loading': Table(
+        'loading',
+        (
+            Column('pipeline', lambda row: f'{row["part"]}, {row["how"]}, {row["pipeline"]}'),
+            Column('us an image', 'us', '{:.0f}'),
+            Column('ratio', 'ratio', '{:.2f}'),
+        ),
+    ),
+    'detectors': Table('detectors', COMPARED),
+    'models': Table('models', COMPARED),
+    'handover-speed': Table(
+        'handover_speed',
+        (
+            Column('job', 'job'),
+            Column('photos of 1024 x 768', 'images'),
+            Column('workers', 'workers'),
+            Column('images/s', 'images_per_second', '{:.1f}'),
+        ),
+        having('job'),
+    ),
+    'manifest-memory': Table(
+        'handover_speed',
+        (
+            Column('rows of the manifest', 'manifest_rows', '{:,}'),
+            Column('peak memory', 'mebibytes', '{:.0f} MiB'),
+        ),
+        having('manifest_rows'),
+    ),
+    'demo': Table(
+        'demo',
+        (
+            Column('result', 'result'),
+            Column('value', 'value'),
+        ),
+    ),
+    'pevit': Table('fashion_mnist', (config(), IMAGES, TOP1, TIME, command())),
+    'pevit-seeds': Table(
+        'fashion_mnist',
+        (
+            IMAGES,
+            *(seed_of(number) for number in range(6)),
+            Column('mean', lambda row: f'{statistics.mean(row["seeds"]):.2f}'),
+            Column('deviation', lambda row: f'{statistics.stdev(row["seeds"]):.2f}'),
+        ),
+        models(several=True),
+    ),
+    'peyolos': Table(
+        'fashion_det', (config(), IMAGES, *DETECTION, TIME, LOG, command('OMP_NUM_THREADS=1 ')), first_seed
+    ),
+    'peyolos-short': Table(
+        'fashion_det',
+        (config(), IMAGES, *DETECTION[:2], TIME),
+        lambda rows: [row for row in first_seed(rows) if 'encrypted' not in row['config']],
+    ),
+    'peyolos-seeds': Table(
+        'fashion_det',
+        (
+            IMAGES,
+            Column('seed 0, AP / AP50', pair(0)),
+            Column('seed 1, AP / AP50', pair(1)),
+            Column('mean', pair(None)),
+        ),
+        by_seed,
+    ),
+    'yolos': Table(
+        'fashion_det', (config(), *DETECTION, TIME, LOG, command('OMP_NUM_THREADS=1 ')), models('YOLOS-mini')
+    ),
+    'zoo-classifiers': Table('fashion_mnist', (config(), IMAGES, TOP1, TIME)),
+    'zoo-detectors': Table('fashion_det', (config(), IMAGES, *DETECTION[:2], TIME, LOG), first_seed),
+}
