@@ -1,0 +1,1 @@
+"""The ``hii-mm`` command: arguments, printing and exit codes. One file a command."""

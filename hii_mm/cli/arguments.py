@@ -1,0 +1,186 @@
+"""Arguments that several commands share, and conversions with clear errors. NumPy is not imported here."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..encryption import MasterKey, Scheme
+
+Number = TypeVar('Number', int, float)
+KEY_VARIABLE = 'HII_MM_KEY_FILE'
+# the library's accepted values, repeated so that help needs no NumPy; a test compares them
+STRATEGIES = ('shuffle', 'mixup', 'both')
+REMAINDERS = ('error', 'pad', 'crop')
+FITS = ('crop', 'resize', 'pad')
+FORMATS = ('png', 'webp', 'jpeg', 'shards')
+
+
+def add_scheme(parser: argparse._ActionsContainer, strategy: str | None = 'shuffle') -> None:
+    """Add the flags of a scheme.
+
+    Args:
+        parser: the parser, or a group of it.
+        strategy: the default.
+    """
+    default = f' ({strategy})' if strategy else ''
+    parser.add_argument(
+        '--strategy',
+        default=strategy,
+        choices=STRATEGIES,
+        help=f'shuffle patches, mix the sub-patches of each, or mix and then shuffle{default}',
+    )
+    parser.add_argument('--patch-size', type=int, default=16, metavar='P', help='side of a patch in pixels (16)')
+    parser.add_argument('--gap', type=int, default=0, metavar='N', help='pixels removed around each patch (0)')
+    parser.add_argument('--drop-ratio', type=float, default=0.0, metavar='R', help='share of patches dropped (0)')
+    parser.add_argument('--orient', action='store_true', help='turn and mirror each patch at random')
+    parser.add_argument('--window', type=int, metavar='N', help='shuffle only within windows of N x N patches')
+    parser.add_argument('--grid', type=int, default=2, metavar='G', help='mixing: average G x G sub-patches (2)')
+
+
+def add_remainder(parser: argparse._ActionsContainer) -> None:
+    """Add ``--remainder``, for commands that do not bring images to a size."""
+    parser.add_argument(
+        '--remainder',
+        default='crop',
+        choices=REMAINDERS,
+        help='what to do with an image that is not a multiple of the patch size (crop)',
+    )
+
+
+def scheme(args: argparse.Namespace) -> Scheme:
+    """Return the scheme that the flags describe.
+
+    Raises:
+        UsageError: values that are not accepted.
+    """
+    from ..encryption import Scheme
+
+    return Scheme(
+        args.patch_size,
+        strategy=args.strategy,
+        gap=args.gap,
+        drop_ratio=args.drop_ratio,
+        orient=args.orient,
+        window=args.window,
+        grid=args.grid,
+        remainder=getattr(args, 'remainder', 'error'),
+    )
+
+
+def add_key(parser: argparse._ActionsContainer) -> None:
+    """Add ``--key`` and ``--insecure-key-permissions``."""
+    parser.add_argument('--key', metavar='KEYFILE', help=f'the key file (default: ${KEY_VARIABLE})')
+    add_insecure(parser)
+
+
+def add_insecure(parser: argparse._ActionsContainer) -> None:
+    """Add ``--insecure-key-permissions``."""
+    parser.add_argument(
+        '--insecure-key-permissions', action='store_true', help='accept a key file that other users can read'
+    )
+
+
+def key_path(args: argparse.Namespace) -> str | None:
+    """Return the path of the key file that a flag or the environment names, or None."""
+    return args.key or os.environ.get(KEY_VARIABLE) or None
+
+
+def key(args: argparse.Namespace) -> tuple[MasterKey, str]:
+    """Return the key, and the path of its file.
+
+    Raises:
+        UsageError: no key is given, or it lies inside an encrypted copy.
+        KeyFileError: the file cannot be used.
+    """
+    from ..handover.safety import load_key
+
+    path = key_path(args)
+    if path is None:
+        raise UsageError(f'no key given: pass --key KEYFILE or set ${KEY_VARIABLE}; hii-mm keygen creates a key')
+    return load_key(path, args.insecure_key_permissions), path
+
+
+def add_workers(parser: argparse._ActionsContainer) -> None:
+    """Add ``--workers`` and ``--quiet``."""
+    parser.add_argument('--workers', type=count, metavar='N', help='processes (one for each core)')
+    add_quiet(parser)
+
+
+def add_quiet(parser: argparse._ActionsContainer) -> None:
+    """Add ``--quiet``."""
+    parser.add_argument('--quiet', action='store_true', help='show no progress')
+
+
+def workers(args: argparse.Namespace) -> int:
+    """Return the number of processes: as given, or one for each core of this process."""
+    if args.workers:
+        return args.workers
+    return len(os.sched_getaffinity(0)) if sys.platform == 'linux' else os.cpu_count() or 1
+
+
+def count(text: str) -> int:
+    """Convert a whole number of at least 1."""
+    return _number(text, int, 1, 'a whole number of at least 1')
+
+
+def whole(text: str) -> int:
+    """Convert a whole number of at least 0."""
+    return _number(text, int, 0, 'a whole number of at least 0')
+
+
+def minutes(text: str) -> float:
+    """Convert a finite number of at least 0."""
+    return _number(text, float, 0, 'a number of minutes of at least 0')
+
+
+def _number(text: str, kind: Callable[[str], Number], least: int, what: str) -> Number:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not math.isfinite(value) or value < least:
+        raise argparse.ArgumentTypeError(f'must be {what}, got {text!r}')
+    return value
+
+
+def size(text: str) -> int | tuple[int, int]:
+    """Convert '640x480' to (640, 480), which is (w, h), and 'short:256' to 256."""
+    kind, _, number = text.partition(':')
+    if kind == 'short' and number.isdecimal() and int(number):
+        return int(number)
+    w, _, h = text.partition('x')
+    if w.isdecimal() and h.isdecimal() and int(w) and int(h):
+        return int(w), int(h)
+    raise argparse.ArgumentTypeError(f'must be WxH or short:N, got {text!r}')
+
+
+def part(text: str) -> tuple[int, int]:
+    """Convert '1/3' to (0, 3)."""
+    i, _, n = text.partition('/')
+    if not (i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
+        raise argparse.ArgumentTypeError(f'must be I/N with I from 1 to N, got {text!r}')
+    return int(i) - 1, int(n)
+
+
+def names(text: str) -> list[str]:
+    """Convert 'a,b' to ['a', 'b']."""
+    found = [name for name in map(str.strip, text.split(',')) if name]
+    if not found:
+        raise argparse.ArgumentTypeError(f'must name at least one, got {text!r}')
+    return found
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Convert 'name=value' to ('name', 'value')."""
+    name, _, value = text.partition('=')
+    if not (name and value):
+        raise argparse.ArgumentTypeError(f'must be ATTACK=FILE, got {text!r}')
+    return name, value

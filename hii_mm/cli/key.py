@@ -1,0 +1,22 @@
+"""``hii-mm key fingerprint``: print the fingerprint of a key."""
+
+from __future__ import annotations
+
+import argparse
+
+from . import arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.description = 'Print the 16 hex digits that identify a key. They reveal nothing about it.'
+    parser.add_argument('keyfile', metavar='KEYFILE')
+    arguments.add_insecure(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the fingerprint."""
+    from ..encryption import read_key
+
+    print(read_key(args.keyfile, args.insecure_key_permissions).fingerprint)
+    return 0
