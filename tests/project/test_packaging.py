@@ -8,7 +8,7 @@ import zipfile
 import pytest
 import yaml
 
-from conftest import ROOT
+from helpers import ROOT
 from hii_mm import __version__
 
 
@@ -33,6 +33,7 @@ def test_the_wheel_has_configs_tools_and_the_model_index(wheel):
         assert f'hii_mm/.mim/{path.relative_to(ROOT).as_posix()}' in names
     for path in ROOT.glob('hii_mm/**/*.py'):
         assert path.relative_to(ROOT).as_posix() in names or '.mim' in path.parts
+    assert {'hii_mm/py.typed', *(path.relative_to(ROOT).as_posix() for path in ROOT.glob('hii_mm/**/*.j2'))} <= names
     assert not [name for name in names if name.startswith(('tests/', 'configs/', 'tools/')) or '__pycache__' in name]
 
 
@@ -41,11 +42,11 @@ def test_the_base_install_needs_neither_torch_nor_mm(wheel):
     text = wheel.read(metadata).decode()
     base = [line for line in text.splitlines() if line.startswith('Requires-Dist') and 'extra ==' not in line]
     names = sorted(re.match(r'Requires-Dist: (\w+)', line)[1] for line in base)
-    assert names == ['cryptography', 'numpy', 'pillow', 'tqdm']
+    assert names == ['cryptography', 'msgspec', 'numpy', 'pillow', 'tqdm']
     assert f'Version: {__version__}' in text
     assert {'onedl', 'openmmlab', 'dev'} <= set(re.findall(r'Provides-Extra: (\w+)', text))
     entry = next(name for name in wheel.namelist() if name.endswith('entry_points.txt'))
-    assert 'hii-mm = hii_mm.cli:main' in wheel.read(entry).decode()
+    assert 'hii-mm = hii_mm.cli.main:main' in wheel.read(entry).decode()
 
 
 def test_the_model_index_names_files_that_are_there():
