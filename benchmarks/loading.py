@@ -1,21 +1,27 @@
-"""What encryption adds to a data loader: mmdet's pipelines for COCO with and without it, as ratios in one run.
+"""Compare mmdet's pipelines for COCO with and without encryption, alone and in a data loader.
 
-    python benchmarks/loading.py
+    python benchmarks/loading.py [--json FILE]
 
 The training and test pipelines of configs/peyolos/peyolos-small-mi-p16_8xb1-150e_coco.py
 on scikit-image's and scikit-learn's photographs, saved as JPEGs of 640 x 480 with
-eight boxes each; one thread. The pipeline alone, and through a DataLoader with
-one worker, which hands every pixel to the training process. PatchShuffle in
-PatchMixup's place beside them.
+eight boxes each; one thread. Measured are the pipeline alone, and a DataLoader
+with one worker, which passes every pixel to the training process; also with
+PatchShuffle in place of PatchMixup.
 """
 
+from __future__ import annotations
+
+import argparse
 import platform
 import random
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import record
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
@@ -30,8 +36,8 @@ CONFIG = ROOT / 'configs' / 'peyolos' / 'peyolos-small-mi-p16_8xb1-150e_coco.py'
 SHUFFLE = dict(type='PatchShuffle', patch_size=16, remainder='pad')
 
 
-def photographs(folder):
-    """Save the photographs; ``[results dict, as CocoDataset gives it]``."""
+def photographs(folder: str) -> list[dict[str, Any]]:
+    """Save the photographs; return results dicts as CocoDataset makes them."""
     import skimage
     import sklearn.datasets
 
@@ -48,12 +54,16 @@ def photographs(folder):
     return results
 
 
-def main():
+def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    record.add_argument(parser)
+    args, rows = parser.parse_args(), []
     cv2.setNumThreads(1)
     init_default_scope('mmdet')
     cfg = Config.fromfile(CONFIG)
-    print(f'{platform.processor() or platform.machine()}, Python {platform.python_version()}')
+    machine = f'{platform.processor() or platform.machine()}, Python {platform.python_version()}'
+    print(machine)
     print(f'{"us an image":44}{"us":>9}{"ratio":>8}')
     with tempfile.TemporaryDirectory() as folder:
         images = photographs(folder)
@@ -68,33 +78,36 @@ def main():
             for how, job in (('pipeline alone', alone), ('data loader', loaded)):
                 times = medians({name: job(data) for name, data in sets.items()}, rounds=20)
                 for name, seconds in times.items():
-                    micros = seconds / len(images) / REPEATS * 1e6
+                    micros, ratio = seconds / len(images) / REPEATS * 1e6, seconds / times['plain']
                     what = f'{part}, {how}, {name}'
-                    print(f'{what:44}{micros:9.0f}{seconds / times["plain"]:8.2f}', flush=True)
+                    print(f'{what:44}{micros:9.0f}{ratio:8.2f}', flush=True)
+                    figures = {'us': round(micros, 1), 'ratio': round(ratio, 4)}
+                    rows.append({'part': part, 'how': how, 'pipeline': name, **figures})
+    record.write(args.json, rows, machine)
 
 
 class Images(Dataset):
     """The photographs ``REPEATS`` times through a pipeline, with the same draws in every turn and pipeline."""
 
-    def __init__(self, pipeline, images):
+    def __init__(self, pipeline: Compose, images: list[dict[str, Any]]) -> None:
         self.pipeline, self.images = pipeline, images
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images) * REPEATS
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         random.seed(index)
         np.random.seed(index)
         return self.pipeline(dict(self.images[index % len(self.images)]))
 
 
-def alone(data):
-    """A callable that makes every sample in this process."""
+def alone(data: Images) -> Callable[[], Any]:
+    """Return a function that makes every sample in this process."""
     return lambda: [None for index in range(len(data)) if data[index] is None]
 
 
-def loaded(data):
-    """A callable that gets every sample from one worker, as training does."""
+def loaded(data: Images) -> Callable[[], Any]:
+    """Return a function that gets every sample from one worker, as training does."""
     loader = DataLoader(data, num_workers=1, collate_fn=pseudo_collate, persistent_workers=True)
     return lambda: [None for batch in loader if batch is None]
 

@@ -1,15 +1,19 @@
-"""PEViT-small against mmpretrain's VisionTransformer of the same size: a training step, as ratios in one run.
+"""Compare a training step of PEViT-small with mmpretrain's VisionTransformer of the same size.
 
-    python benchmarks/models.py
+    python benchmarks/models.py [--json FILE]
 
-Batch 16 of 224 x 224, float32, forward + backward + AdamW, on the device that is
-there. Speed: 1.0 is the baseline's. Memory: the peak that one step adds, on a CPU
-from torch's own record of allocations in a process of its own.
+Batch 16 of 224 x 224, float32, forward, backward and AdamW, on a GPU if there is
+one. Speed: 1.0 is the baseline's. Memory: the peak that one step adds; on a CPU it
+comes from torch's record of allocations, in a process of its own.
 """
 
-import platform
-import sys
+from __future__ import annotations
 
+import argparse
+import platform
+from collections.abc import Callable
+
+import record
 import torch
 from mmpretrain.models import VisionTransformer
 
@@ -24,14 +28,14 @@ KINDS = {
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 
 
-def step_of(kind):
-    """A callable that does one training step."""
+def step_of(kind: str) -> Callable[[], None]:
+    """Return a function that does one training step."""
     torch.manual_seed(0)
     model = KINDS[kind]().to(DEVICE)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
     images = torch.randn(16, 3, 224, 224, device=DEVICE)
 
-    def step():
+    def step() -> None:
         optimiser.zero_grad()
         model(images)[0].square().mean().backward()
         optimiser.step()
@@ -41,14 +45,19 @@ def step_of(kind):
     return step
 
 
-def main():
+def main() -> None:
     """Print the table."""
-    if sys.argv[1:2] == ['--peak']:
-        print(peak(step_of(sys.argv[2]), DEVICE))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--peak', help=argparse.SUPPRESS)
+    record.add_argument(parser)
+    args = parser.parse_args()
+    if args.peak:
+        print(peak(step_of(args.peak), DEVICE))
         return
-    print(f'{DEVICE}, {platform.processor() or platform.machine()}, torch {torch.__version__}, ', end='')
-    print(f'{torch.get_num_threads()} threads')
-    compare('training step, batch 16, 224 x 224', KINDS, step_of, __file__)
+    machine = f'{DEVICE}, {platform.processor() or platform.machine()}, torch {torch.__version__}, '
+    machine += f'{torch.get_num_threads()} threads'
+    print(machine)
+    record.write(args.json, compare('training step, batch 16, 224 x 224', KINDS, step_of, __file__), machine)
 
 
 if __name__ == '__main__':

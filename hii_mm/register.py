@@ -1,14 +1,14 @@
-"""Importing this registers all transforms, models and hooks under their bare names.
+"""Register all transforms, models, hooks and metrics under their bare names.
 
-For configs: ``custom_imports = dict(imports=['hii_mm.register'])``.
+For configs: ``custom_imports = dict(imports=['hii_mm.register'])``. Names with
+the scope, such as ``type='hii_mm.PatchShuffle'``, need no import.
 
 Raises:
-    hii_mm.compat.StackError: no usable set of mm packages is installed.
+    StackError: no usable set of mm packages is installed.
 """
 
-from . import compat
+from __future__ import annotations
 
-compat.prepare()
+from .registry import registered_names
 
-from . import hooks, models, transforms  # noqa: E402, F401
-from .attacks import mm_metrics  # noqa: E402, F401
+registered_names()

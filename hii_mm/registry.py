@@ -1,12 +1,15 @@
-"""Where our names are registered.
+"""Where our classes are registered.
 
-Bare names (``type='PatchShuffle'``) are looked up by mmdet and mmpretrain in
-their own registries first, then in mmengine's root ones: so each class goes
-into the root. ``type='hii_mm.PatchShuffle'`` makes mmengine import this module
-by itself and ask the child registries below. mmpretrain's ``BATCH_AUGMENTS``
-has no root parent, so batch augments go straight into it.
+mmdet and mmpretrain look up bare names (``type='PatchShuffle'``) in their own
+registries first and in mmengine's root registries after them, so each class is
+registered in the root. For ``type='hii_mm.PatchShuffle'`` mmengine imports this
+module by itself and asks the child registries below. mmpretrain's
+``BATCH_AUGMENTS`` has no root parent, so batch augments are registered in it.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from importlib.util import find_spec
 
 from . import compat
@@ -19,21 +22,21 @@ from mmengine.registry import MODELS as ROOT_MODELS  # noqa: E402
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS  # noqa: E402
 from mmengine.registry import Registry  # noqa: E402
 
-HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='hii_mm', locations=['hii_mm.hooks'])
+HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='hii_mm', locations=['hii_mm.training.hooks'])
 METRICS = Registry('metric', parent=ROOT_METRICS, scope='hii_mm', locations=['hii_mm.attacks.mm_metrics'])
 MODELS = Registry('model', parent=ROOT_MODELS, scope='hii_mm', locations=['hii_mm.models'])
 TRANSFORMS = Registry('transform', parent=ROOT_TRANSFORMS, scope='hii_mm', locations=['hii_mm.transforms'])
-BATCH_AUGMENTS = None
+BATCH_AUGMENTS: Registry | None = None
 if find_spec('mmpretrain'):
     from mmpretrain.registry import BATCH_AUGMENTS as HOST_BATCH_AUGMENTS
 
     BATCH_AUGMENTS = Registry('batch augment', parent=HOST_BATCH_AUGMENTS, scope='hii_mm', locations=['hii_mm.models'])
 
 
-def register(registry):
-    """Class decorator: register in ``registry`` and, as a bare name, in its parent."""
+def register(registry: Registry) -> Callable[[type], type]:
+    """Return a class decorator that registers in ``registry`` and, under the bare name, in its parent."""
 
-    def both(cls):
+    def both(cls: type) -> type:
         registry.register_module(module=cls)
         registry.parent.register_module(module=cls)
         return cls
@@ -41,8 +44,8 @@ def register(registry):
     return both
 
 
-def registered_names():
-    """``{registry of ours: [names]}`` of everything registered."""
+def registered_names() -> dict[Registry, list[str]]:
+    """Import all locations and return the names in each of our registries."""
     ours = [HOOKS, METRICS, MODELS, TRANSFORMS] + ([BATCH_AUGMENTS] if BATCH_AUGMENTS else [])
     for registry in ours:
         registry.import_from_location()

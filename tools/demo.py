@@ -1,9 +1,11 @@
-"""Train PEViT on shuffled images, test it, and show what came of it.
+"""Train PEViT on shuffled images, test it, and show the results.
 
-Runs tools/train.py and tools/test.py on Fashion-MNIST (on scikit-learn's
-digits where Fashion-MNIST could not be had), prints a table and writes a
+Runs tools/train.py and tools/test.py on Fashion-MNIST, or on scikit-learn's
+digits where Fashion-MNIST could not be downloaded. Prints a table and writes a
 contact sheet: plain | encrypted | prediction.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
@@ -12,42 +14,51 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
-from mmengine.runner import load_checkpoint
-from PIL import Image, ImageDraw
-
-from hii_mm.encryption import ShuffleParams
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
 
 CONFIG = 'configs/pevit/pevit-mini-p4_1xb128-rs-20e_{}.py'
 
 
-def run(script, *words):
-    """Run one of our tools as a person would, its output shown."""
+def run(script: str, *words: object) -> None:
+    """Run one of our tools as a user would, and show its output."""
     command = [sys.executable, '-W', 'ignore', f'tools/{script}.py', *map(str, words)]
     print('\n$', ' '.join(['python', *command[3:]]), flush=True)
     subprocess.run(command, check=True)
 
 
-def throughput(work_dir):
-    """Training images/s of the last run, from the median iteration in its log."""
+def seconds_per_iteration(work_dir: Path) -> float:
+    """Return the median time of a training iteration, from the log of the last run."""
     log = max(work_dir.glob('*/vis_data/scalars.json'))
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     return statistics.median(row['time'] for row in rows if 'loss' in row)
 
 
-def logits_of(model, images):
-    """(N, classes) logits of a list of (h, w) uint8 images."""
+def logits_of(model: Any, images: list[np.ndarray]) -> Tensor:
+    """Return the logits (N, classes) of a list of (h, w) uint8 images."""
+    import numpy as np
+    import torch
+
     stack = [torch.from_numpy(np.stack(images[i : i + 500]))[:, None] for i in range(0, len(images), 500)]
     with torch.no_grad():
         return torch.cat([model(model.data_preprocessor({'inputs': part})['inputs'], mode='tensor') for part in stack])
 
 
-def contact_sheet(path, plain, encrypted, predicted, true, classes, scale=3):
-    """Write a PNG: one row an image, plain | encrypted | prediction."""
+def contact_sheet(
+    path: Path,
+    plain: list[np.ndarray],
+    encrypted: list[np.ndarray],
+    predicted: np.ndarray,
+    true: np.ndarray,
+    classes: list[str],
+    scale: int = 3,
+) -> None:
+    """Write a PNG with two columns of images: plain | encrypted | prediction."""
+    from PIL import Image, ImageDraw
+
     side, text = plain[0].shape[0] * scale, 190
     columns = 2
     rows = -(-len(plain) // columns)
@@ -69,8 +80,8 @@ def contact_sheet(path, plain, encrypted, predicted, true, classes, scale=3):
     sheet.save(path)
 
 
-def main():
-    """Command line."""
+def main() -> None:
+    """Train, test, print the table, write the contact sheet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
     args = parser.parse_args()
@@ -80,30 +91,37 @@ def main():
     checkpoint = (args.work_dir / 'last_checkpoint').read_text().strip()
     run('test', config, checkpoint, '--work-dir', args.work_dir, '--out', out)
 
-    cfg = Config.fromfile(config)
-    init_default_scope(cfg.default_scope)
+    import numpy as np
+
+    from hii_mm.encryption import Scheme
+    from hii_mm.training.config import read_config
+
+    cfg = read_config(config)
+    from mmengine.registry import DATASETS, init_default_scope
+    from mmengine.runner import load_checkpoint
     from mmpretrain.models import build_classifier
 
+    init_default_scope(cfg.default_scope)
     model = build_classifier(cfg.model).eval()
     load_checkpoint(model, checkpoint, map_location='cpu', logger='silent')
     dataset = DATASETS.build(dict(cfg.test_dataloader.dataset, pipeline=[]))
     samples = [dataset[i] for i in range(len(dataset))]
     plain = [sample['img'] for sample in samples]
     true = np.array([int(sample['gt_label']) for sample in samples])
-    params = ShuffleParams(patch_size=cfg.shuffle.patch_size)
+    scheme = Scheme(patch_size=cfg.shuffle.patch_size)
     rng = np.random.default_rng(0)
-    encrypted = [params.plan(image.shape, rng).apply(image) for image in plain]
+    encrypted = [scheme.plan(image.shape, rng).apply(image) for image in plain]
     before, after = logits_of(model, plain), logits_of(model, encrypted)
     tested = np.array([int(sample['pred_label']) for sample in pickle.loads(out.read_bytes())])
 
-    second = throughput(args.work_dir)
-    print(f'\n{data}: PEViT-mini, trained on images with shuffled {params.patch_size[0]}-pixel patches')
+    images_per_second = cfg.train_dataloader.batch_size / seconds_per_iteration(args.work_dir)
+    print(f'\n{data}: PEViT-mini, trained on images with shuffled {scheme.patch_size[0]}-pixel patches')
     for name, value in (
         ('accuracy, shuffled test images (tools/test.py)', f'{(tested == true).mean():.2%}'),
         ('accuracy, the same images shuffled once more', f'{(after.argmax(1).numpy() == true).mean():.2%}'),
         ('accuracy, unshuffled test images', f'{(before.argmax(1).numpy() == true).mean():.2%}'),
         ('largest difference of a logit between the two', f'{(before - after).abs().max().item():.1e}'),
-        ('training, images/s', f'{cfg.train_dataloader.batch_size / second:.0f}'),
+        ('training, images/s', f'{images_per_second:.0f}'),
     ):
         print(f'  {name:48} {value:>10}')
     sheet = args.work_dir / 'contact_sheet.png'

@@ -1,18 +1,15 @@
 """Test a model. Flags as in mmdet's tools/test.py."""
 
+from __future__ import annotations
+
 import argparse
-import os.path as osp
+import sys
 
-from mmengine.evaluator import DumpResults
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
-
-from hii_mm.compat import leave_group
-from hii_mm.runtime import add_run_arguments, load_config
+from run_arguments import add_run_arguments, check_file
 
 
-def parse_args():
-    """Command line."""
+def parse_args() -> argparse.Namespace:
+    """Parse the command line; nothing heavy is imported yet."""
     parser = argparse.ArgumentParser(description='Test a model')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
@@ -21,15 +18,31 @@ def parse_args():
     args = parser.parse_args()
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f'--out must end in .pkl or .pickle, got {args.out!r}')
-    if '://' not in args.checkpoint and not osp.isfile(args.checkpoint):
-        parser.error(f'no checkpoint file at {args.checkpoint!r}')
+    check_file(parser, 'config', args.config)
+    check_file(parser, 'checkpoint', args.checkpoint)
     return args
 
 
-def main():
-    """Build the runner of a config and test."""
-    args = parse_args()
-    cfg = load_config(args)
+def test(args: argparse.Namespace) -> None:
+    """Build the runner of a config and test.
+
+    Raises:
+        HiiError: wrong arguments, or a config that does not fit the data or the checkpoint.
+    """
+    from hii_mm.training.config import run_config
+
+    cfg = run_config(
+        args.config,
+        loaders=['test'],
+        work_dir=args.work_dir,
+        options=args.cfg_options,
+        launcher=args.launcher,
+        local_rank=args.local_rank,
+    )
+    from mmengine.evaluator import DumpResults
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import Runner
+
     cfg.load_from = args.checkpoint
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     if args.out:
@@ -37,6 +50,21 @@ def main():
     runner.test()
 
 
-if __name__ == '__main__':
-    main()
+def main() -> int:
+    """Test, and leave the process group; return the exit code."""
+    args = parse_args()
+    from hii_mm.errors import HiiError
+
+    try:
+        test(args)
+    except HiiError as error:
+        print(f'test: {error}', file=sys.stderr)
+        return error.exit_code
+    from hii_mm.training.distributed import leave_group
+
     leave_group()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

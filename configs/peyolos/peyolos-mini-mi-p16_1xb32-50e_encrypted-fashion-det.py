@@ -1,4 +1,4 @@
-# peyolos-mini on a copy of FashionDet that hii-mm encrypt --strategy mixup wrote (docs/handover.md).
+# peyolos-mini on a copy of FashionDet that hii-mm encrypt --strategy mixup wrote (docs/guides/owners.md).
 # python tools/train.py configs/peyolos/peyolos-mini-mi-p16_1xb32-50e_encrypted-fashion-det.py
 _base_ = ['../_base_/mini_fashion-det.py', '../_base_/datasets/encrypted_coco.py']
 

@@ -1,8 +1,10 @@
 """Models that learn on encrypted images.
 
-PEViT is built on mmpretrain, YOLOS and PEYOLOS on mmdet; where one of the two
-is not installed, its models are not there.
+PEViT is built on mmpretrain, YOLOS and PEYOLOS on mmdet. Where one of the two
+is not installed, its models are left out.
 """
+
+from __future__ import annotations
 
 from importlib.util import find_spec
 
@@ -10,7 +12,7 @@ from .. import compat
 
 compat.prepare()  # before mmdet, which needs mmcv's ops or the stand-in
 
-__all__ = []
+__all__: list[str] = []
 
 if find_spec('mmpretrain'):
     from .patch_cutmix import PatchCutMix

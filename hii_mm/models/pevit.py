@@ -1,13 +1,17 @@
-"""PEViT: a vision transformer that does not care where a patch is.
+"""PEViT: a vision transformer without positions.
 
 Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
 arXiv 2306.03679, section 3.3.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 from mmengine.model.weight_init import trunc_normal_
 from mmpretrain.models import VisionTransformer
-from torch import nn
+from torch import Tensor, nn
 
 from ..registry import MODELS, register
 
@@ -16,20 +20,31 @@ from ..registry import MODELS, register
 class PEViT(VisionTransformer):
     """mmpretrain's VisionTransformer without position embedding.
 
-    Shuffling the patches of the input changes no output but for float
-    rounding: class token and averaged features stay, a feature map's cells
-    move with their patches. Any input size of whole patches.
+    Shuffling the patches of the input changes no output beyond float rounding:
+    class token and averaged features stay, the cells of a feature map move
+    with their patches. The input may have any size that is a multiple of the
+    patch size.
 
     Args:
-        reference_encoding (bool): Add the paper's reference-based encoding
-            (RPE) to the patch embeddings x, with one learned vector r:
+        *args: as mmpretrain's VisionTransformer.
+        reference_encoding: add the paper's reference-based encoding (RPE) to
+            the patch embeddings x, with one learned vector r:
             ``x + sigmoid(W2 relu(W1 (x - r) + b1) + b2)``.
-        **kwargs: As mmpretrain's VisionTransformer. ``arch`` 'deit-tiny',
+        **kwargs: as mmpretrain's VisionTransformer. ``arch`` 'deit-tiny',
             'deit-small' and 'deit-base' are the paper's sizes ('small' is
             another network); ``interpolate_mode`` has no effect.
+
+    Attributes:
+        mix_grid: None: it reads mixed images as any others.
+        mixes_inside: False.
+        reads_positions: False.
     """
 
-    def __init__(self, *args, reference_encoding=False, **kwargs):
+    mix_grid = None
+    mixes_inside = False
+    reads_positions = False
+
+    def __init__(self, *args: Any, reference_encoding: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.pos_embed
         self.pos_embed = None
@@ -42,7 +57,13 @@ class PEViT(VisionTransformer):
         if self.frozen_stages > 0:
             self._freeze_reference()
 
-    def init_weights(self):
+    @property
+    def input_patch_size(self) -> tuple[int, int]:
+        """(h, w) in pixels of the patches of the images that it reads."""
+        h, w = self.patch_embed.projection.kernel_size
+        return h, w
+
+    def init_weights(self) -> None:
         """Initialise as mmpretrain does; the class token and r from a normal of 0.02."""
         super().init_weights()
         if isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained':
@@ -52,23 +73,23 @@ class PEViT(VisionTransformer):
         if self.reference is not None:
             nn.init.normal_(self.reference, std=0.02)
 
-    def _prepare_pos_embed(self, state_dict, prefix, *args, **kwargs):
-        """Resize nothing: a checkpoint's ``pos_embed`` is reported as unexpected."""
+    def _prepare_pos_embed(self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: a checkpoint's ``pos_embed`` is reported as unexpected."""
 
-    def _freeze_reference(self):
+    def _freeze_reference(self) -> None:
         if self.reference is not None:
             self.reference.requires_grad = False
             for param in self.ref_encoding.parameters():
                 param.requires_grad = False
 
-    def encode(self, x):
+    def encode(self, x: Tensor) -> Tensor:
         """(B, N, D) patch embeddings -> (B, N, D), with RPE if it is on."""
         if self.reference is None:
             return x
         return x + self.ref_encoding(x - self.reference).sigmoid()
 
-    def forward(self, x):
-        """(B, C, H, W) -> tuple of outputs, one an ``out_indices``, as ``out_type`` says."""
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(B, C, H, W) -> one output for each of ``out_indices``, in the form of ``out_type``."""
         x, hw = self.patch_embed(x)  # (B, N, D)
         x = self.encode(x)
         if self.cls_token is not None:
@@ -83,8 +104,8 @@ class PEViT(VisionTransformer):
                 outs.append(self._format_output(x, hw))
         return tuple(outs)
 
-    def get_layer_depth(self, param_name, prefix=''):
-        """(depth, number of layers) of a parameter, for layer-wise learning rates.
+    def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
+        """Return the depth of a parameter and the number of layers, for layer-wise learning rates.
 
         The reference encoding belongs to the stem, depth 0.
         """

@@ -1,12 +1,13 @@
 """``PatchMixup``: mixing-up as an mm transform."""
 
+from __future__ import annotations
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from ..encryption import MixupParams
+from ..encryption import Scheme
 from ..registry import TRANSFORMS, register
-from .annotations import mix_annotations, refuse_what_stays
-from .order import EncryptedResults
+from .annotations import Results, mix_annotations, refuse_unmovable
 
 
 @register(TRANSFORMS)
@@ -15,9 +16,9 @@ class PatchMixup(BaseTransform):
 
     The image becomes 1 / grid as high and wide; patches stay in order, so
     boxes shrink with it. Put it after every augmentation and before
-    ``Pack*Inputs``; a geometric transform that comes later is an error that
-    names it. ``PatchMixup(16, 2)`` followed by ``PatchShuffle(8)`` shuffles
-    what is left.
+    ``Pack*Inputs``: :class:`hii_mm.training.hooks.CheckEncryption` refuses
+    transforms that follow it and may move pixels. ``PatchMixup(16, 2)``
+    followed by ``PatchShuffle(8)`` shuffles the mixed patches.
 
     Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
     arXiv 2306.03679, section 3.2.
@@ -33,35 +34,39 @@ class PatchMixup(BaseTransform):
 
     - img, gt_bboxes, gt_masks, gt_seg_map
     - img_shape (tuple[int, int], (h, w))
-    - pad_shape (tuple[int, int], (h, w)), if it was there
+    - pad_shape (tuple[int, int], (h, w)), if present
     - scale_factor (tuple[float, float], (w, h)), multiplied by 1 / grid
-    - homography_matrix (np.float32, (3, 3)), if it was there
+    - homography_matrix (np.float32, (3, 3)), if present
 
     Args:
-        patch_size (int | tuple[int, int]): Side of a patch, or (h, w), in
-            pixels. A model behind it reads patches of ``patch_size / grid``.
-        grid (int): Sub-patches along each side of a patch.
-        remainder (str): 'error', 'pad' or 'crop', where H or W is no multiple
-            of the patch size.
+        patch_size: side of a patch, or (h, w), in pixels. The model reads
+            patches of ``patch_size / grid``.
+        grid: sub-patches along each side of a patch.
+        remainder: 'error', 'pad' or 'crop', where H or W is not a multiple of
+            the patch size.
+
+    Attributes:
+        scheme: the :class:`hii_mm.encryption.Scheme`.
 
     Raises:
-        TypeError, ValueError: a value that is not accepted, an image that
-            cannot be cut, or results that carry keypoints or proposals.
+        InvalidTypeError, InvalidValueError: a value that is not accepted, an
+            image that cannot be cut into patches, or results that hold
+            keypoints or proposals.
     """
 
-    def __init__(self, patch_size=16, grid=2, remainder='error'):
-        self.params = MixupParams(patch_size, grid, remainder)
+    def __init__(self, patch_size: int | tuple[int, int] = 16, grid: int = 2, remainder: str = 'error') -> None:
+        self.scheme = Scheme(patch_size, strategy='mixup', grid=grid, remainder=remainder)
 
-    def transform(self, results):
-        """Mix ``results['img']`` and shrink what belongs to it."""
-        refuse_what_stays(results, 'PatchMixup')
-        plan = self.params.plan(np.shape(results['img'])[:2])
+    def transform(self, results: Results) -> Results:
+        """Mix ``results['img']`` and shrink its annotations, in place."""
+        refuse_unmovable(results, 'PatchMixup')
+        plan = self.scheme.plan(np.shape(results['img']))
         results['img'] = plan.apply(results['img'])
         mix_annotations(results, plan)
         results['img_shape'] = plan.encrypted_shape
         if 'pad_shape' in results:
             results['pad_shape'] = plan.encrypted_shape
-        return EncryptedResults.wrap(results, self)
+        return results
 
-    def __repr__(self):
-        return f'{type(self).__name__}({self.params})'
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.scheme.label}, remainder={self.scheme.remainder!r})'

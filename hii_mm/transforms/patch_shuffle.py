@@ -1,28 +1,32 @@
 """``PatchShuffle``: random shuffling as an mm transform."""
 
+from __future__ import annotations
+
 import os
 import re
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from torch.utils.data import get_worker_info
 
-from ..encryption import KeyFileError, ShuffleParams, checks, image_id, read_key
+from ..encryption import BBOX_MODES, MasterKey, Plan, Scheme, checks, image_id, read_key
+from ..errors import InvalidTypeError, InvalidValueError, KeyFileError
 from ..registry import TRANSFORMS, register
-from .annotations import BBOX_MODES, refuse_what_stays, shuffle_annotations
-from .order import EncryptedResults
+from .annotations import Results, refuse_unmovable, shuffle_annotations
 
 
 @register(TRANSFORMS)
 class PatchShuffle(BaseTransform):
     """Shuffle the patches of an image, as random shuffling (RS) does.
 
-    Put it after every augmentation and before ``Pack*Inputs``; a geometric
-    transform that comes later is an error that names it.
+    Put it after every augmentation and before ``Pack*Inputs``:
+    :class:`hii_mm.training.hooks.CheckEncryption` refuses transforms that
+    follow it and may move pixels.
 
     Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
-    arXiv 2306.03679, section 3.2; ``gap``, ``drop_ratio``, ``orient`` and
+    arXiv 2306.03679, section 3.2. ``gap``, ``drop_ratio``, ``orient`` and
     ``window`` are ours.
 
     Required Keys:
@@ -37,109 +41,116 @@ class PatchShuffle(BaseTransform):
     - img (same dtype; smaller with gap, drop_ratio or remainder='crop',
       larger with remainder='pad')
     - img_shape (tuple[int, int], (h, w))
-    - gt_bboxes, gt_bboxes_labels, gt_ignore_flags, as bbox_mode says
+    - gt_bboxes, gt_bboxes_labels, gt_ignore_flags, according to bbox_mode
     - gt_masks (BitmapMasks), gt_seg_map: they move with the pixels
-    - pad_shape (tuple[int, int], (h, w)), if it was there
+    - pad_shape (tuple[int, int], (h, w)), if present
 
     Added Keys:
 
     - gt_instance_ids (np.int64, (m,)), with boxes and a bbox_mode other than
-      'keep': which of the boxes before each box now belongs to
-
+      'keep': the plain box, by its row, that each box comes from
     - permutation (np.int64, (places,)), with return_permutation only: place i,
-      row by row, holds plain patch permutation[i]
+      counted row by row, holds plain patch permutation[i]
 
     Args:
-        patch_size (int | tuple[int, int]): Side of a patch, or (h, w), in
-            pixels. A model behind it needs ``patch_size - 2 * gap``.
-        gap (int): Pixels removed on every side of each patch.
-        drop_ratio (float): Share of patches thrown away, in [0, 1). The kept
-            ones fill a rectangle, see :class:`hii_mm.encryption.ShuffleParams`.
-        orient (bool): Give each patch a random flip and rotation.
-        window (int, optional): Permute only within windows of this many by
-            this many patches. None is the whole image.
-        remainder (str): 'error', 'pad' or 'crop', where H or W is no multiple
-            of the patch size.
-        bbox_mode (str): 'fragment': a box is cut along the patch grid, its
-            pieces move with their patches, and pieces of one object that form
-            a rectangle are merged; labels and flags are repeated. 'enclose':
-            one box an object, the smallest around its moved pieces; objects
-            without any are removed. 'keep': boxes stay in plain coordinates.
-        key (str, optional): Name of the environment variable that names the
-            key file, such as 'HII_MM_KEY_FILE'; never a key or a path, as
-            configs are copied into work dirs and logs. Each image then gets
-            the permutation that ``hii-mm encrypt`` gives it. None draws fresh
-            ones.
-        image_root (str, optional): With ``key``: the folder that was, or would
-            be, SRC of ``hii-mm encrypt``. An image's id is the path of
-            ``img_path`` below it, without the extension.
-        return_permutation (bool): Add the permutation to the results. Whoever
-            has it can undo the shuffle.
+        patch_size: side of a patch, or (h, w), in pixels. The model reads
+            patches of ``patch_size - 2 * gap``.
+        gap: pixels removed on every side of each patch.
+        drop_ratio: share of patches thrown away, in [0, 1). The kept ones fill
+            a rectangle, see :class:`hii_mm.encryption.ShuffleParams`.
+        orient: give each patch a random flip and rotation.
+        window: permute only within windows of this many by this many patches.
+            None is the whole image.
+        remainder: 'error', 'pad' or 'crop', where H or W is not a multiple of
+            the patch size.
+        bbox_mode: 'fragment': a box is cut along the patch grid, its pieces
+            move with their patches, and pieces of one object that form a
+            rectangle are merged; labels and flags are repeated. 'enclose': one
+            box an object, the smallest around its moved pieces; objects
+            without a surviving piece are removed. 'keep': boxes stay in plain
+            coordinates.
+        key: name of the environment variable that holds the path of the key
+            file, such as 'HII_MM_KEY_FILE'; never a key or a path, as configs
+            are copied into work dirs and logs. Each image then gets the
+            permutation that ``hii-mm encrypt`` gives it. None draws a fresh
+            one each time.
+        return_permutation: add the permutation to the results. With it, the
+            shuffle can be undone.
+        image_root: with ``key``: the folder that was, or would be, SRC of
+            ``hii-mm encrypt``. The id of an image is the path of ``img_path``
+            below it, without the extension.
+
+    Attributes:
+        scheme: the :class:`hii_mm.encryption.Scheme`.
 
     Raises:
-        KeyFileError: the variable or the key file is not there, or others can
-            read the file.
-        TypeError, ValueError: a value that is not accepted, an image that
-            cannot be cut, or results that carry keypoints or proposals.
+        KeyFileError: the variable is not set, or the key file is missing or
+            readable by other users.
+        InvalidTypeError, InvalidValueError: a value that is not accepted, an
+            image that cannot be cut into patches, or results that hold
+            keypoints or proposals.
     """
 
     def __init__(
         self,
-        patch_size=16,
-        gap=0,
-        drop_ratio=0.0,
-        orient=False,
-        window=None,
-        remainder='error',
-        bbox_mode='fragment',
-        key=None,
-        return_permutation=False,
-        image_root=None,
-    ):
-        self.params = ShuffleParams(patch_size, gap, drop_ratio, orient, window, remainder)
+        patch_size: int | tuple[int, int] = 16,
+        gap: int = 0,
+        drop_ratio: float = 0.0,
+        orient: bool = False,
+        window: int | None = None,
+        remainder: str = 'error',
+        bbox_mode: str = 'fragment',
+        key: str | None = None,
+        return_permutation: bool = False,
+        image_root: str | None = None,
+    ) -> None:
+        self.scheme = Scheme(
+            patch_size, gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, remainder=remainder
+        )
         self.bbox_mode = checks.one_of('bbox_mode', bbox_mode, BBOX_MODES)
         self.return_permutation = return_permutation
         self.key, self.image_root = _variable(key), image_root
         if (self.key is None) != (image_root is None):
-            raise ValueError('key and image_root go together: image_root is the folder that hii-mm encrypt was given')
-        self._worker_rng, self._master = (None, None), None
+            raise InvalidValueError('key needs image_root, and image_root needs key: the SRC of hii-mm encrypt')
+        self._worker_rng: tuple[int | None, np.random.Generator | None] = (None, None)
+        self._master: MasterKey | None = None
 
-    def _rng(self):
-        """NumPy's global stream, as mm seeds it; in a worker, one of its own.
+    def _rng(self) -> np.random.Generator:
+        """Return NumPy's global stream, as mm seeds it; in a worker, a stream of its own.
 
         mmengine seeds each new worker alike in every epoch. torch gives it a
         seed that differs by worker and epoch and follows mmengine's seed, so
-        the two together never repeat and can be repeated.
+        the two together never repeat within a run, and a run can be repeated.
         """
         worker = get_worker_info()
         if worker is None:
             return np.random.Generator(np.random.get_bit_generator())
         seed, rng = self._worker_rng
-        if seed != worker.seed:
+        if rng is None or seed != worker.seed:
             rng = np.random.default_rng([np.random.randint(2**31), worker.seed])
             self._worker_rng = (worker.seed, rng)
         return rng
 
     @cache_randomness
-    def _plan(self, plain_shape):
+    def _plan(self, plain_shape: tuple[int, int]) -> Plan:
         """Sample a plan for an image of (h, w)."""
-        return self.params.plan(plain_shape, self._rng())
+        return self.scheme.plan(plain_shape, self._rng())
 
-    def _keyed_plan(self, plain_shape, path):
-        """The plan that the key gives to an image of (h, w)."""
+    def _keyed_plan(self, plain_shape: tuple[int, int], path: str) -> Plan:
+        """Derive the plan of an image of (h, w) from the key."""
         if self._master is None:
-            if not os.environ.get(self.key):
+            if self.key is None or not os.environ.get(self.key):
                 raise KeyFileError(f'PatchShuffle(key={self.key!r}): the environment variable {self.key} is not set')
             self._master = read_key(os.environ[self.key])
-        return self._master.plan(self.params, image_id(path, self.image_root), plain_shape)
+        return self.scheme.plan(plain_shape, key=self._master, image_id=image_id(path, str(self.image_root)))
 
-    def __getstate__(self):
-        """Without the key: each process reads it by itself."""
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the key out: each process reads it by itself."""
         return {**self.__dict__, '_master': None}
 
-    def transform(self, results):
-        """Shuffle ``results['img']`` and move what belongs to it."""
-        refuse_what_stays(results, 'PatchShuffle')
+    def transform(self, results: Results) -> Results:
+        """Shuffle ``results['img']`` and move its annotations, in place."""
+        refuse_unmovable(results, 'PatchShuffle')
         img = results['img']
         shape = np.shape(img)[:2]
         plan = self._plan(shape) if self.key is None else self._keyed_plan(shape, results['img_path'])
@@ -149,26 +160,31 @@ class PatchShuffle(BaseTransform):
         if 'pad_shape' in results:
             results['pad_shape'] = plan.encrypted_shape
         if self.return_permutation:
-            results['permutation'] = plan.permutation
-        return EncryptedResults.wrap(results, self)
+            assert plan.shuffle is not None
+            results['permutation'] = plan.shuffle.permutation
+        return results
 
-    def __repr__(self):
-        more = f'bbox_mode={self.bbox_mode!r}, key={self.key!r}, return_permutation={self.return_permutation}'
-        return f'{type(self).__name__}({self.params}, {more})'
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}({self.scheme.label}, remainder={self.scheme.remainder!r}, '
+            f'bbox_mode={self.bbox_mode!r}, key={self.key!r}, return_permutation={self.return_permutation})'
+        )
 
 
-def _variable(key):
-    """The name of an environment variable, or None.
+def _variable(key: Any) -> str | None:
+    """Return the name of an environment variable, or None.
 
     Raises:
-        TypeError, ValueError: something else; what it is, is not repeated, as
-            it may be a key.
+        InvalidTypeError, InvalidValueError: another value. The message does
+            not repeat it, as it may be a key.
     """
-    if key is not None and not isinstance(key, str):
-        raise TypeError(f'key must be the name of an environment variable, got a {type(key).__name__}')
-    if key is not None and not re.fullmatch(r'[A-Z_][A-Z0-9_]{0,63}', key):
-        raise ValueError(
-            'key must be the name of an environment variable, such as HII_MM_KEY_FILE, that names the key file; '
-            'a key or a path has no place in a config, which is copied into work dirs and logs'
+    if key is None:
+        return None
+    if not isinstance(key, str):
+        raise InvalidTypeError(f'key must be the name of an environment variable, got a {type(key).__name__}')
+    if not re.fullmatch(r'[A-Z_][A-Z0-9_]{0,63}', key):
+        raise InvalidValueError(
+            'key must be the name of an environment variable, such as HII_MM_KEY_FILE, that holds the path of the '
+            'key file; never write a key or a path in a config, which is copied into work dirs and logs'
         )
     return key

@@ -1,10 +1,13 @@
-"""Get Fashion-MNIST into data/fashion-mnist, or scikit-learn's digits into data/digits if it cannot be had.
+"""Download Fashion-MNIST to data/fashion-mnist, or write scikit-learn's digits to data/digits if that fails.
 
-Looks in data/fashion-mnist, then takes Debian's package dataset-fashion-mnist
-(``apt-get download`` and ``dpkg -x``: no root), then the publisher's mirror.
-The SHA-256 of each unpacked file is checked before the file gets its name.
+Uses the files in data/fashion-mnist if they are complete; otherwise Debian's
+package dataset-fashion-mnist (``apt-get download`` and ``dpkg -x``, without
+root), and then the publisher's mirror. The SHA-256 of each unpacked file is
+checked before the file gets its name.
 Fashion-MNIST: Xiao, Rasul, Vollgraf, arXiv 1708.07747, MIT licence.
 """
+
+from __future__ import annotations
 
 import argparse
 import contextlib
@@ -16,6 +19,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 SUMS = {
@@ -29,14 +33,14 @@ PACKAGE = 'dataset-fashion-mnist'
 
 
 class DataError(Exception):
-    """A data file is cut short, changed, or not to be had."""
+    """A data file is truncated, changed, or cannot be downloaded."""
 
 
-def unpacked(raw, name):
-    """The bytes of an idx file, out of its gzip wrapping if it has one, sum checked.
+def unpacked(raw: bytes, name: str) -> bytes:
+    """Return the bytes of an idx file, unpacked if it is gzipped, after checking its SHA-256.
 
     Raises:
-        DataError: not gzip although packed, cut short, or of another sum.
+        DataError: damaged gzip data, or another checksum.
     """
     try:
         data = gzip.decompress(raw) if raw[:2] == b'\x1f\x8b' else raw
@@ -48,19 +52,19 @@ def unpacked(raw, name):
     return data
 
 
-def write(path, data):
-    """Write a file whole or not at all."""
+def write(path: Path, data: bytes) -> None:
+    """Write a file atomically; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + '.part')
     partial.write_bytes(data)
     os.replace(partial, path)
 
 
-def from_folder(folder):
-    """``{name: bytes}`` of the files in a folder, packed or not.
+def from_folder(folder: Path) -> dict[str, bytes]:
+    """Return ``{name: bytes}`` of the files in a folder, gzipped or not.
 
     Raises:
-        DataError: one is missing, damaged or of another sum.
+        DataError: a file is missing, damaged, or has another checksum.
     """
     files = {}
     for name in SUMS:
@@ -72,8 +76,8 @@ def from_folder(folder):
 
 
 @contextlib.contextmanager
-def debian_package(name):
-    """The folder (a Path) of a Debian package's files; it is gone afterwards. Needs no root.
+def debian_package(name: str) -> Iterator[Path]:
+    """Give the temporary folder of a Debian package's files. Needs no root.
 
     Raises:
         DataError: apt-get or dpkg is missing or fails.
@@ -89,24 +93,26 @@ def debian_package(name):
         yield Path(scratch, 'out')
 
 
-def from_debian():
-    """``{name: bytes}`` from Debian's package.
+def from_debian() -> dict[str, bytes]:
+    """Return ``{name: bytes}`` from Debian's package.
 
     Raises:
-        DataError: it cannot be had.
+        DataError: the package cannot be downloaded, or is damaged.
     """
     with debian_package(PACKAGE) as files:
         return from_folder(files / 'usr/share/datasets/fashion-mnist')
 
 
-def from_mirror():
-    """``{name: bytes}`` from the publisher.
+def from_mirror() -> dict[str, bytes]:
+    """Return ``{name: bytes}`` from the publisher's mirror.
 
     Raises:
-        DataError: it cannot be reached.
+        DataError: the mirror cannot be reached, or a file is damaged.
     """
+    from tqdm import tqdm
+
     files = {}
-    for name in SUMS:
+    for name in tqdm(SUMS, desc='download', unit='file', disable=None):
         try:
             with urllib.request.urlopen(f'{MIRROR}{name}.gz', timeout=20) as answer:
                 files[name] = unpacked(answer.read(), name)
@@ -115,8 +121,8 @@ def from_mirror():
     return files
 
 
-def digits(folder):
-    """Write scikit-learn's 8 x 8 digits as 28 x 28 idx files: 1,297 to train on, 500 to test."""
+def digits(folder: Path) -> None:
+    """Write scikit-learn's 8 x 8 digits as 28 x 28 idx files: 1,297 for training, 500 for testing."""
     import numpy as np
     from sklearn.datasets import load_digits
 
@@ -129,29 +135,28 @@ def digits(folder):
         write(folder / name, head + values.tobytes())
 
 
-def pictures(folder, out, train):
-    """Write the idx files' pictures as PNG: train/<class>/<number>.png and val/<class>/<number>.png."""
+def pictures(folder: Path, out: Path, train: int) -> None:
+    """Write the images of the idx files as PNG: train/<class>/<number>.png and val/<class>/<number>.png."""
     import numpy as np
     from PIL import Image
+    from tqdm import tqdm
 
     for split, part, count in (('train', 'train', train), ('val', 't10k', None)):
         images = np.frombuffer((folder / f'{part}-images-idx3-ubyte').read_bytes()[16:], np.uint8).reshape(-1, 28, 28)
         labels = (folder / f'{part}-labels-idx1-ubyte').read_bytes()[8:]
-        for number, (image, label) in enumerate(zip(images[:count], labels)):
+        pairs = zip(tqdm(images[:count], desc=split, unit='image', disable=None), labels)
+        for number, (image, label) in enumerate(pairs):
             path = out / split / str(label) / f'{number:05}.png'
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(path)
-        print(f'{out / split}: {len(images[:count])} pictures')
+        print(f'{out / split}: {len(images[:count])} images')
 
 
-def prepare(root):
-    """Make ``root``/fashion-mnist complete.
-
-    Returns:
-        str | None: where it came from, or None if it could not be had.
+def prepare(root: Path) -> str | None:
+    """Complete ``root``/fashion-mnist; return where the files came from, or None if no source has them.
 
     Raises:
-        DataError: files that are there are damaged. They are left as they are.
+        DataError: files in the folder are damaged. They are left as they are.
     """
     folder = root / 'fashion-mnist'
     there = [name for name in SUMS if (folder / name).is_file()]
@@ -159,7 +164,7 @@ def prepare(root):
         unpacked((folder / name).read_bytes(), name)
     if len(there) == len(SUMS):
         return str(folder)
-    sources = {f'Debian package {PACKAGE}': from_debian, MIRROR: from_mirror}
+    sources: dict[str, Callable[[], dict[str, bytes]]] = {f'Debian package {PACKAGE}': from_debian, MIRROR: from_mirror}
     if (folder / f'{next(iter(SUMS))}.gz').is_file():
         sources = {f'{folder}/*.gz': lambda: from_folder(folder), **sources}
     for source, get in sources.items():
@@ -174,29 +179,32 @@ def prepare(root):
     return None
 
 
-def main():
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    """Get the data; write PNG files if asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--root', type=Path, default=Path('data'), help='folder of data sets (default: data)')
     parser.add_argument(
-        '--png', type=Path, metavar='FOLDER', help='write the pictures as FOLDER/{train,val}/<class>/ too'
+        '--png', type=Path, metavar='FOLDER', help='also write the images as FOLDER/{train,val}/<class>/*.png'
     )
-    parser.add_argument('--train', type=int, default=15000, metavar='N', help='--png: the first N to train on (15000)')
+    parser.add_argument(
+        '--train', type=int, default=15000, metavar='N', help='with --png: the first N for training (15000)'
+    )
     args = parser.parse_args()
     try:
         source = prepare(args.root)
     except DataError as error:
-        sys.exit(f'fashion-mnist: {error}. Remove the file to get it anew.')
+        sys.exit(f'fashion-mnist: {error}. Remove the file to download it again.')
     if source:
-        print(f'fashion-mnist: 4 files, sums right, from {source}')
+        print(f'fashion-mnist: 4 files with valid checksums, from {source}')
     if args.png and not source:
-        sys.exit('fashion-mnist: not to be had here, so there are no pictures to write')
+        sys.exit('fashion-mnist: no source could be reached, so no images were written')
     if args.png:
         pictures(args.root / 'fashion-mnist', args.png, args.train)
     if source:
         return
-    digits(args.root / 'digits')
-    print(f"fashion-mnist: not to be had here; using scikit-learn's 1,797 digits in {args.root / 'digits'} instead")
+    folder = args.root / 'digits'
+    digits(folder)
+    print(f"fashion-mnist: no source could be reached; wrote scikit-learn's 1,797 digits to {folder} instead")
 
 
 if __name__ == '__main__':

@@ -1,36 +1,41 @@
-"""Get the photographs of GCompris, an educational game, into data/gcompris: public photos to attack and to learn from.
+"""Extract the photographs of GCompris, an educational game, to data/gcompris: public photos for attacks.
 
     python tools/dataset_converters/gcompris.py [--out data/gcompris]
 
-Animals, buildings, concerts and things of the house, 215 of them in version
-3.1: pictures that no attack here was tuned on. They come from Debian's
-package gcompris-qt-data (44 MB; ``apt-get download`` and ``dpkg -x``: no
-root), where they lie as WebP files in the game's resource files. Their free
-licences stand in the package's copyright file, which is written beside them.
+Animals, buildings, concerts and household objects, 215 photographs in version
+3.1; no attack here was tuned on them. They come from Debian's package
+gcompris-qt-data (44 MB; ``apt-get download`` and ``dpkg -x``, without root),
+where they are WebP files inside the game's resource files. The package's
+copyright file, which lists their free licences, is written beside them.
 """
+
+from __future__ import annotations
 
 import argparse
 import io
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from fashion_mnist import DataError, debian_package, write
-from PIL import Image
 
 PACKAGE = 'gcompris-qt-data'
-ACTIVITIES = (  # those whose pictures are photographs
+ACTIVITIES = (  # those with photographs
     'categorization', 'details', 'erase', 'explore_farm_animals', 'explore_monuments', 'explore_world_animals',
     'explore_world_music',
 )  # fmt: skip
 LEAST = 224  # pixels of the shorter side
 
 
-def webp_files(data):
-    """The WebP files (bytes) inside a Qt resource file, which stores them as they are; whatever cannot be read is not.
+def webp_files(data: bytes) -> Iterator[bytes]:
+    """Yield the WebP files inside a Qt resource file, which stores them unchanged.
 
-    Pictures with transparency, which are drawings, and small ones are left out.
+    Left out are images with transparency, which are drawings, small images, and
+    what cannot be read.
     """
+    from PIL import Image
+
     for found in re.finditer(b'RIFF(....)WEBP', data, re.DOTALL):
         start, size = found.start(), int.from_bytes(found[1], 'little') + 8
         raw = data[start : start + size]
@@ -43,14 +48,16 @@ def webp_files(data):
             yield raw
 
 
-def main():
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    """Download the package and write the photographs."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--out', type=Path, default=Path('data/gcompris'), metavar='DIR')
     out, count = parser.parse_args().out, 0
+    from tqdm import tqdm
+
     try:
         with debian_package(PACKAGE) as files:
-            for activity in ACTIVITIES:
+            for activity in tqdm(ACTIVITIES, unit='activity', disable=None):
                 resources = (files / f'usr/share/gcompris-qt/rcc/{activity}.rcc').read_bytes()
                 for number, raw in enumerate(webp_files(resources)):
                     write(out / f'{activity}_{number:02}.webp', raw)

@@ -1,44 +1,51 @@
-"""Draw a detector's predictions over the images it reads and over the plain ones, side by side, as one PNG.
+"""Draw a detector's predictions on the images it reads and on the plain ones, as one PNG.
 
-The same boxes twice: as the model gives them, on what it saw, and brought back
-to the original frame by scale_factor, on the plain picture.
+The same boxes are drawn twice: on the model's input, as the model predicts
+them, and on the plain image, scaled back to the original frame by scale_factor.
 """
 
+from __future__ import annotations
+
 import argparse
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from mmengine.config import Config, DictAction
-from mmengine.dataset import pseudo_collate
-from mmengine.registry import DATASETS, MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
-from PIL import Image, ImageDraw
-
-from hii_mm.compat import prepare
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
 
 COLOURS = ('#e6194b', '#3cb44b', '#4363d8', '#f58231', '#911eb4', '#008080', '#9a6324', '#800000', '#808000', '#e0119d')
 MARGIN, CAPTION = 8, 22
 
 
-def parse_args():
-    """Command line."""
+def parse_args() -> argparse.Namespace:
+    """Parse the command line; nothing heavy is imported yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--images', type=int, default=8, metavar='N', help='the first N of the test data (8)')
-    parser.add_argument('--threshold', type=float, default=0.5, metavar='S', help='least score of a box (0.5)')
-    parser.add_argument('--height', type=int, default=256, metavar='PIXELS', help='height of each picture (256)')
+    parser.add_argument('--threshold', type=float, default=0.5, metavar='S', help='lowest score of a box (0.5)')
+    parser.add_argument('--height', type=int, default=256, metavar='PIXELS', help='height of each image (256)')
     parser.add_argument('--out', type=Path, default=Path('predictions.png'), metavar='PNG')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings, as key=value')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override settings')
     args = parser.parse_args()
     if args.images < 1 or args.height < 32:
-        parser.error(f'--images must be from 1 on and --height from 32, got {args.images} and {args.height}')
+        parser.error(f'--images must be at least 1 and --height at least 32, got {args.images} and {args.height}')
+    for what in ('config', 'checkpoint'):
+        path = getattr(args, what)
+        if '://' not in path and '::' not in path and not Path(path).is_file():
+            parser.error(f'{what} file not found: {path!r}')
     return args
 
 
-def drawn(image, boxes, labels, scores, classes, height):
-    """An RGB picture of a height, with boxes (n, 4) xyxy in pixels of ``image``."""
+def drawn(
+    image: Image, boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray, classes: tuple[str, ...], height: int
+) -> Image:
+    """Return an RGB image of a height, with boxes (n, 4) xyxy in pixels of ``image`` drawn on it."""
+    from PIL import Image, ImageDraw
+
     zoom = height / image.height
     page = image.resize((round(image.width * zoom), height), Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(page)
@@ -51,9 +58,15 @@ def drawn(image, boxes, labels, scores, classes, height):
     return page
 
 
-def pairs(model, dataset, args):
-    """(what the model saw, the plain picture) of each image, both with its predictions."""
-    for index in range(min(args.images, len(dataset))):
+def pairs(model: Any, dataset: Any, args: argparse.Namespace) -> Iterator[tuple[Image, Image]]:
+    """Yield the model's input and the plain image of each sample, both with its predictions."""
+    import numpy as np
+    import torch
+    from mmengine.dataset import pseudo_collate
+    from PIL import Image
+    from tqdm import tqdm
+
+    for index in tqdm(range(min(args.images, len(dataset))), unit='image', disable=None):
         packed = dataset[index]
         with torch.no_grad():
             (result,) = model.test_step(pseudo_collate([packed]))
@@ -65,9 +78,11 @@ def pairs(model, dataset, args):
         yield drawn(seen, boxes * np.tile(result.scale_factor, 2), *what), drawn(plain, boxes, *what)
 
 
-def sheet(pictures, columns=4):
-    """One page: above what the model saw, below the plain picture."""
-    pictures = list(pictures)
+def sheet(pairs: Iterator[tuple[Image, Image]], columns: int = 4) -> Image:
+    """Return one page: each model's input above its plain image."""
+    from PIL import Image, ImageDraw
+
+    pictures = list(pairs)
     width = max(picture.width for pair in pictures for picture in pair) + MARGIN
     height = pictures[0][0].height
     block = 2 * (height + CAPTION) + MARGIN
@@ -75,18 +90,24 @@ def sheet(pictures, columns=4):
     page = Image.new('RGB', (min(columns, len(pictures)) * width + MARGIN, rows * block + MARGIN), 'white')
     for i, pair in enumerate(pictures):
         left, top = MARGIN + i % columns * width, MARGIN + i // columns * block
-        for k, (picture, words) in enumerate(zip(pair, ('what the model saw', 'plain, the same boxes'), strict=True)):
+        for k, (picture, words) in enumerate(zip(pair, ('input of the model', 'plain, the same boxes'), strict=True)):
             ImageDraw.Draw(page).text((left, top + k * (height + CAPTION) + 4), words, fill='black')
             page.paste(picture, (left, top + k * (height + CAPTION) + CAPTION))
     return page
 
 
-def main():
-    """Load, predict, draw, write."""
-    args = parse_args()
-    prepare()
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+def draw(args: argparse.Namespace) -> None:
+    """Load the model, predict, and write the page.
+
+    Raises:
+        HiiError: wrong arguments, or no usable set of mm packages.
+    """
+    from hii_mm.training.config import read_config
+
+    cfg = read_config(args.config, args.cfg_options)
+    from mmengine.registry import DATASETS, MODELS, init_default_scope
+    from mmengine.runner import load_checkpoint
+
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model).eval()
     load_checkpoint(model, args.checkpoint, map_location='cpu', logger='silent')
@@ -96,5 +117,18 @@ def main():
     print(args.out)
 
 
+def main() -> int:
+    """Draw; return the exit code."""
+    args = parse_args()
+    from hii_mm.errors import HiiError
+
+    try:
+        draw(args)
+    except HiiError as error:
+        print(f'draw_predictions: {error}', file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -1,25 +1,21 @@
 """Convert released weights for our configs.
 
-Reads released PEViT, DeiT, YOLOS and PEYOLOS checkpoints and Hugging Face's ViT, DeiT
-and YOLOS (torch files or .safetensors). Says which it found and what it left out; fails on unknown or
-missing keys and then writes nothing.
+Reads released PEViT, DeiT, YOLOS and PEYOLOS checkpoints and Hugging Face's ViT,
+DeiT and YOLOS (torch files or .safetensors). Prints the layout it found and what
+it left out. Fails on unknown or missing keys and then writes nothing.
 """
 
+from __future__ import annotations
+
 import argparse
-import os
+import os.path as osp
 import sys
-
-import torch
-
-from hii_mm import __version__
-from hii_mm.models.convert import CheckpointError, convert_vit, read_checkpoint
-from hii_mm.models.convert_yolos import convert_yolos
 
 CLASSIFIERS = ('head.layers.head.bias', 'bbox_head.class_embed.layers.2.bias')
 
 
-def parse_args():
-    """Command line."""
+def parse_args() -> argparse.Namespace:
+    """Parse the command line; nothing heavy is imported yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('src', help='released checkpoint')
     parser.add_argument('dst', help='where to write ours')
@@ -45,29 +41,26 @@ def parse_args():
     )
     args = parser.parse_args()
     if min(*args.img_size, args.det_tokens) < 1:
-        parser.error(f'--img-size and --det-tokens must be from 1 on, got {args.img_size} and {args.det_tokens}')
+        parser.error(f'--img-size and --det-tokens must be at least 1, got {args.img_size} and {args.det_tokens}')
+    if not osp.isfile(args.src):
+        parser.error(f'checkpoint not found: {args.src}')
     return args
 
 
-def save(checkpoint, path):
-    """Write a checkpoint whole or not at all."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    partial = f'{path}.part'
-    torch.save(checkpoint, partial)
-    os.replace(partial, path)
+def convert(args: argparse.Namespace) -> None:
+    """Read, convert, print what was done, write.
 
+    Raises:
+        CheckpointError: not a known checkpoint, or unknown or missing keys.
+    """
+    from hii_mm.models.converters import convert_vit, convert_yolos, read_checkpoint, write_checkpoint
+    from hii_mm.version import __version__
 
-def main():
-    """Read, convert, say what was done, write."""
-    args = parse_args()
-    try:
-        source = read_checkpoint(args.src)
-        if args.model in ('pevit', 'vit'):
-            converted = convert_vit(source, args.model)
-        else:
-            converted = convert_yolos(source, args.model, args.keep_classes, args.img_size, args.det_tokens)
-    except CheckpointError as error:
-        sys.exit(f'to_hii: {error}')
+    source = read_checkpoint(args.src)
+    if args.model in ('pevit', 'vit'):
+        converted = convert_vit(source, args.model)
+    else:
+        converted = convert_yolos(source, args.model, args.keep_classes, tuple(args.img_size), args.det_tokens)
     state = converted.state_dict
     embed = next(value for key, value in source.items() if 'patch_embed' in key and value.ndim == 4)
     dims, channels, *patch = embed.shape
@@ -84,9 +77,22 @@ def main():
     if converted.layout.startswith('Hugging Face'):
         print("images: use the mean and std of its preprocessor_config.json as the config's data_preprocessor")
     meta = dict(hii_mm=__version__, converted_from=converted.layout, model=args.model)
-    save(dict(meta=meta, state_dict=state), args.dst)
+    write_checkpoint(dict(meta=meta, state_dict=state), args.dst)
     print(f'wrote {args.dst}: {len(state)} tensors')
 
 
+def main() -> int:
+    """Convert; return the exit code."""
+    args = parse_args()
+    from hii_mm.errors import HiiError
+
+    try:
+        convert(args)
+    except HiiError as error:
+        print(f'to_hii: {error}', file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

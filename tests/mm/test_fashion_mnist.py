@@ -1,4 +1,4 @@
-"""Getting the data: right, cut short, changed, or not to be had. No network is asked."""
+"""fashion_mnist.py with complete, truncated, changed and missing files. No network is used."""
 
 import gzip
 
@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from mmpretrain.datasets import MNIST
 
-from conftest import ROOT
+from helpers import ROOT
 
 
 @pytest.fixture
 def offline(monkeypatch):
-    """As on a machine without apt-get and without network."""
+    """Neither apt-get nor a network."""
 
     def fail():
-        raise fashion_mnist.DataError('not to be had')
+        raise fashion_mnist.DataError('unreachable')
 
     monkeypatch.setattr(fashion_mnist, 'from_debian', fail)
     monkeypatch.setattr(fashion_mnist, 'from_mirror', fail)
@@ -77,7 +77,7 @@ def test_what_is_missing_is_fetched(tmp_path, monkeypatch, small):
 def test_digits_take_its_place(tmp_path, offline, monkeypatch, capsys):
     monkeypatch.setattr('sys.argv', ['fashion_mnist.py', '--root', str(tmp_path)])
     fashion_mnist.main()
-    assert "not to be had here; using scikit-learn's 1,797 digits" in capsys.readouterr().out
+    assert "no source could be reached; wrote scikit-learn's 1,797 digits" in capsys.readouterr().out
     train = MNIST(data_root=str(tmp_path / 'digits'), split='train')
     test = MNIST(data_root=str(tmp_path / 'digits'), split='test', test_mode=True)
     assert (len(train), len(test)) == (1297, 500)

@@ -1,39 +1,41 @@
-"""Weights of YOLOS and PEYOLOS, renamed for our detectors; DeiT's as their start.
+"""Convert the weights of YOLOS and PEYOLOS for our detectors, or start them from DeiT's.
 
 Source layouts: the released YOLOS (https://github.com/hustvl/YOLOS) and PEYOLOS
 checkpoints, Hugging Face's YolosForObjectDetection, and the released DeiT.
 """
 
-import re
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from .convert import DISTILLED, HF_REST, CheckpointError, Converted, listed, rename
+from ...errors import CheckpointError
+from .checkpoint import DISTILLED, POOLER, Converted, Rule, check_names, depth_of, listed, rename
+from .classifiers import HF_REST
 
-# COCO's 80 categories by id: the rows of the released 92 logits that mmdet's 80 classes are, in mmdet's order.
+# COCO's 80 categories by id: the rows of mmdet's 80 classes, in mmdet's order, among the released 92 logits.
 NOT_IN_COCO = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 COCO_IDS = tuple(i for i in range(91) if i not in NOT_IN_COCO)
 NO_OBJECT = 91
 
-RELEASED = [
+BLOCKS = r'(blocks\.\d+\.(?:norm1|norm2|attn\.qkv|attn\.proj|mlp\.fc1|mlp\.fc2)\.(?:weight|bias))'
+RELEASED: list[Rule] = [
     (r'backbone\.(cls_token|det_token|pos_embed|mid_pos_embed|norm\.(?:weight|bias))', r'backbone.\1', ''),
     (r'backbone\.patch_embed\.((?:proj|proj_siat|proj_siat_embed)\.(?:weight|bias))', r'backbone.patch_embed.\1', ''),
-    (
-        r'backbone\.(blocks\.\d+\.(?:norm1|norm2|attn\.qkv|attn\.proj|mlp\.fc1|mlp\.fc2)\.(?:weight|bias))',
-        r'backbone.\1',
-        '',
-    ),
+    (rf'backbone\.{BLOCKS}', r'backbone.\1', ''),
     (r'((?:class|bbox)_embed\.layers\.[012]\.(?:weight|bias))', r'bbox_head.\1', ''),
 ]
-DEIT = [
+DEIT: list[Rule] = [
     (r'(cls_token|pos_embed|norm\.(?:weight|bias))', r'backbone.\1', ''),
     (r'patch_embed\.proj\.(weight|bias)', r'backbone.patch_embed.proj.\1', ''),
-    (RELEASED[2][0].removeprefix(r'backbone\.'), r'backbone.\1', ''),
-    (r'head\.(weight|bias)', None, 'classifier: detection starts with heads of its own'),
+    (BLOCKS, r'backbone.\1', ''),
+    (r'head\.(weight|bias)', None, 'classifier: detectors have heads of their own'),
     (r'dist_token|head_dist\.(weight|bias)', None, DISTILLED),
 ]
-HUGGING_FACE = [
+HUGGING_FACE: list[Rule] = [
     (r'vit\.embeddings\.cls_token', r'backbone.cls_token', ''),
     (r'vit\.embeddings\.detection_tokens', r'backbone.det_token', ''),
     (r'vit\.embeddings\.position_embeddings', r'backbone.pos_embed', ''),
@@ -43,25 +45,29 @@ HUGGING_FACE = [
     (r'vit\.layernorm\.(weight|bias)', r'backbone.norm.\1', ''),
     (r'class_labels_classifier\.(layers\.[012]\.(?:weight|bias))', r'bbox_head.class_embed.\1', ''),
     (r'bbox_predictor\.(layers\.[012]\.(?:weight|bias))', r'bbox_head.bbox_embed.\1', ''),
-    (r'vit\.pooler\.dense\.(weight|bias)', None, 'pooler: the target has none'),
+    (r'vit\.pooler\.dense\.(weight|bias)', None, POOLER),
 ]
 
 
-def convert_yolos(source, model, keep_classes=False, img_size=(512, 864), det_tokens=100):
+def convert_yolos(
+    source: Mapping[str, Tensor],
+    model: str,
+    keep_classes: bool = False,
+    img_size: tuple[int, int] = (512, 864),
+    det_tokens: int = 100,
+) -> Converted:
     """Rename a detector's weights for our YOLOS or PEYOLOS.
 
     Args:
-        source: ``{name: tensor}`` as ``read_checkpoint`` gives it.
-        model: ``'yolos'`` or ``'peyolos'``.
-        keep_classes: leave the classifier's rows; else 92 rows, COCO's
-            category ids 0..90 and 91 for 'no object', become mmdet's 80 + 1.
+        source: ``{name: tensor}`` as :func:`.checkpoint.read_checkpoint` returns it.
+        model: 'yolos' or 'peyolos'.
+        keep_classes: keep the rows of the classifier. Otherwise its 92 rows,
+            COCO's category ids 0..90 and 91 for 'no object', become mmdet's
+            80 + 1.
         img_size: (h, w) in pixels of the config's position table; a DeiT's is
             resized to it.
-        det_tokens: detection tokens of the config; a DeiT has none, theirs
+        det_tokens: detection tokens of the config; a DeiT has none, so they
             start at random.
-
-    Returns:
-        Converted
 
     Raises:
         CheckpointError: an unknown layout, or unknown or missing keys; all of
@@ -69,14 +75,10 @@ def convert_yolos(source, model, keep_classes=False, img_size=(512, 864), det_to
     """
     layout, rules = _layout(source)
     renamed, left_out = rename(source, layout, rules)
-    expected = _expected(renamed, model)
+    expected = _expected(renamed, 'yolos' if rules is DEIT else model)
     if rules is DEIT:
-        expected = {key for key in _expected(renamed, 'yolos') if not key.startswith('bbox_head.')}
-        expected.discard('backbone.det_token')
-    missing, extra = sorted(expected - set(renamed)), sorted(set(renamed) - expected)
-    if missing or extra:
-        parts = [f'lacks {listed(missing)}'] * bool(missing) + [f'has {listed(extra)}, unknown to it'] * bool(extra)
-        raise CheckpointError(f'{layout} checkpoint, in the names of {model}: {"; ".join(parts)}')
+        expected = {key for key in expected if not key.startswith('bbox_head.')} - {'backbone.det_token'}
+    check_names(renamed, expected, layout, model)
     if rules is DEIT:
         _start_from_deit(renamed, left_out, model, img_size, det_tokens)
     elif not keep_classes:
@@ -84,8 +86,12 @@ def convert_yolos(source, model, keep_classes=False, img_size=(512, 864), det_to
     return Converted(renamed, layout, left_out)
 
 
-def _layout(source):
-    """(words, rules) for the layout of a checkpoint."""
+def _layout(source: Mapping[str, Tensor]) -> tuple[str, list[Rule]]:
+    """Return the name and the rules of a checkpoint's layout.
+
+    Raises:
+        CheckpointError: an unknown layout.
+    """
     if 'vit.embeddings.detection_tokens' in source:
         return 'Hugging Face YOLOS', HUGGING_FACE
     if 'backbone.det_token' in source and 'class_embed.layers.0.weight' in source:
@@ -99,21 +105,26 @@ def _layout(source):
     )
 
 
-def _expected(renamed, model):
-    """All names that a model of this depth has."""
-    layers = {int(match[1]) for key in renamed if (match := re.match(r'backbone\.blocks\.(\d+)\.', key))}
-    embed = ('proj',) if model == 'yolos' else ('proj_siat', 'proj_siat_embed')
-    parts = [f'backbone.patch_embed.{name}' for name in embed] + ['backbone.norm']
-    block = ('norm1', 'norm2', 'attn.qkv', 'attn.proj', 'mlp.fc1', 'mlp.fc2')
-    parts += [f'backbone.blocks.{i}.{name}' for i in range(max(layers, default=0) + 1) for name in block]
-    parts += [f'bbox_head.{head}_embed.layers.{i}' for head in ('class', 'bbox') for i in range(3)]
-    names = {f'{part}.{kind}' for part in parts for kind in ('weight', 'bias')}
-    tokens = {f'backbone.{name}' for name in ('cls_token', 'det_token', 'pos_embed')}
-    return names | tokens | ({'backbone.mid_pos_embed'} & set(renamed))
+def _expected(renamed: Mapping[str, Tensor], model: str) -> set[str]:
+    """Return the names of all parameters of a model of this depth."""
+    from ..yolos import YOLOSHead
+    from ..yolos_backbone import YOLOSBackbone
+
+    embed = {'type': 'PlainPatchEmbed' if model == 'yolos' else 'MixedPatchEmbed'}
+    arch = (8, depth_of(renamed, 'blocks'), 1)
+    with torch.device('meta'):  # names alone: no memory, no initialisation
+        backbone = YOLOSBackbone(arch, (16, 16), mid_pos_embed='backbone.mid_pos_embed' in renamed, patch_embed=embed)
+        head = YOLOSHead(num_classes=1, embed_dims=8)
+    names = {f'backbone.{name}' for name in backbone.state_dict()}
+    return names | {f'bbox_head.{name}' for name in head.state_dict()}
 
 
-def _pick_classes(renamed, left_out):
-    """Pick mmdet's 80 + 1 rows out of COCO's 92, in place."""
+def _pick_classes(renamed: dict[str, Tensor], left_out: dict[str, str]) -> None:
+    """Pick mmdet's 80 + 1 rows out of COCO's 92, in place.
+
+    Raises:
+        CheckpointError: another number of rows.
+    """
     rows = [*COCO_IDS, NO_OBJECT]
     for kind in ('weight', 'bias'):
         name = f'bbox_head.class_embed.layers.2.{kind}'
@@ -127,13 +138,21 @@ def _pick_classes(renamed, left_out):
         left_out[f'{name}, rows of ids that COCO does not use'] = ', '.join(map(str, NOT_IN_COCO))
 
 
-def _start_from_deit(renamed, left_out, model, img_size, det_tokens):
-    """Give a classifier's weights detection tokens and a position table for ``img_size``, in place."""
+def _start_from_deit(
+    renamed: dict[str, Tensor], left_out: dict[str, str], model: str, img_size: tuple[int, int], det_tokens: int
+) -> None:
+    """Give a classifier's weights detection tokens and a position table for ``img_size``, in place.
+
+    Raises:
+        CheckpointError: a position table that is not a square of patches.
+    """
     weight, table = renamed['backbone.patch_embed.proj.weight'], renamed['backbone.pos_embed']
     extra = 1 + (DISTILLED in left_out.values())
     side, dims = round((table.shape[1] - extra) ** 0.5), table.shape[2]
     if side * side != table.shape[1] - extra:
-        raise CheckpointError(f'pos_embed has {table.shape[1]} rows: no square of patches and {extra} token(s)')
+        raise CheckpointError(
+            f'pos_embed has {table.shape[1]} rows, which is not a square of patches plus {extra} tokens'
+        )
     patches = table[:, extra:].transpose(1, 2).unflatten(2, (side, side)).float()  # (1, D, side, side)
     grid = [length // patch for length, patch in zip(img_size, weight.shape[-2:], strict=True)]
     patches = F.interpolate(patches, size=grid, mode='bicubic', align_corners=False).flatten(2).transpose(1, 2)

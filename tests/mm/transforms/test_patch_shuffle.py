@@ -1,6 +1,4 @@
-"""PatchShuffle as mm users use it: registries, pipelines, workers, order."""
-
-import copy
+"""PatchShuffle in mm: registries, pipelines, workers."""
 
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ from torch.utils.data import DataLoader, Dataset
 import hii_mm.register  # noqa: F401
 from hii_mm import transforms
 from hii_mm.transforms import PatchShuffle
-from hii_mm.transforms.order import GEOMETRIC, EncryptedResults, late_transforms
 
 
 @pytest.fixture(params=['mmpretrain', 'mmdet'])
@@ -20,13 +17,6 @@ def scope(request):
     """Run in the default scope of a host, and leave it afterwards."""
     init_default_scope(request.param)
     yield request.param
-    DefaultScope._instance_dict.clear()
-
-
-@pytest.fixture
-def in_mmpretrain():
-    init_default_scope('mmpretrain')
-    yield
     DefaultScope._instance_dict.clear()
 
 
@@ -135,74 +125,18 @@ def test_class_labels_pass(photo, gt):
     assert (PatchShuffle(16)(dict(sample(photo), gt_label=gt))['gt_label'] == gt).all()
 
 
+def test_results_are_an_ordinary_dict(photo):
+    given = sample(photo)
+    assert PatchShuffle(16)(given) is given
+    assert type(transforms.PatchMixup(16)(given)) is dict
+
+
 @pytest.mark.parametrize(
-    'late',
+    'transform, text',
     [
-        dict(type='Resize', scale=(32, 32)),
-        dict(type='RandomFlip', prob=1.0),
-        dict(type='RandomFlip', prob=0.0),
-        dict(type='CenterCrop', crop_size=32),
-        dict(type='RandomResizedCrop', scale=32),
-        dict(type='Rotate', angle=30.0, prob=1.0),
-        dict(type='RandomErasing', erase_prob=1.0),
-        dict(type='ResizeEdge', scale=32),
-        dict(type='Pad', size=(80, 80)),
+        (PatchShuffle(8, gap=1), "PatchShuffle(RS p 8, gap 1, remainder='error', bbox_mode='fragment', key=None, "),
+        (transforms.PatchMixup((16, 8), 4, 'pad'), "PatchMixup(MI p 16 x 8, grid 4, remainder='pad')"),
     ],
 )
-def test_a_geometric_transform_after_it_is_named(in_mmpretrain, photo, late):
-    pipeline = Compose([dict(type='PatchShuffle', patch_size=16), late])
-    with pytest.raises(ValueError, match=f'{late["type"]} comes after PatchShuffle'):
-        pipeline(sample(photo))
-
-
-def test_a_strangers_transform_that_resizes_is_named(in_mmpretrain, photo):
-    from mmcv.transforms import BaseTransform
-
-    class Halve(BaseTransform):
-        def transform(self, results):
-            results.update(img=results['img'][::2, ::2])
-            return results
-
-    with pytest.raises(ValueError, match='Halve comes after PatchShuffle'):
-        Compose([dict(type='PatchShuffle'), Halve()])(sample(photo))
-
-
-def test_other_transforms_after_it_pass(in_mmpretrain, photo):
-    normalize = dict(type='Normalize', mean=[0, 0, 0], std=[1, 1, 1])
-    twice = dict(type='PatchShuffle', patch_size=8)
-    pipeline = Compose([dict(type='PatchShuffle', patch_size=16, gap=4), twice, normalize, dict(type='PackInputs')])
-    assert pipeline(sample(photo))['inputs'].shape == (3, 32, 32)
-
-
-def test_a_subclass_of_ours_may_come_after_it(photo):
-    class Mine(PatchShuffle):
-        pass
-
-    assert Mine(8, gap=1)(PatchShuffle(16)(sample(photo)))['img'].shape == (48, 48, 3)
-
-
-def test_the_guard_outlives_copies(photo):
-    results = PatchShuffle(16)(sample(photo))
-    for twin in (results.copy(), copy.copy(results), copy.deepcopy(results)):
-        assert isinstance(twin, EncryptedResults)
-        assert twin.encrypted_by == 'PatchShuffle'
-
-
-def test_geometric_names_are_real():
-    """Each name is a transform of a host, but for those that only other releases have."""
-    from mmengine.registry import TRANSFORMS
-
-    hosts = [TRANSFORMS, *(TRANSFORMS._search_child(scope) for scope in ('mmdet', 'mmpretrain'))]
-    for host in hosts:
-        host.import_from_location()
-    known = {name for host in hosts for name in host.module_dict}
-    assert GEOMETRIC - known <= {'MultiScaleFlipAug', 'YOLOXMixUp', 'GeomTransform', 'InstaBoost', 'RandomFlip_GLIP'}
-
-
-def test_late_transforms_in_a_config():
-    pipeline = [dict(type='Resize'), dict(type='hii_mm.PatchShuffle'), dict(type='mmdet.RandomFlip'), dict(type='Pack')]
-    assert [text.split()[0] for text in late_transforms(pipeline)] == ['RandomFlip']
-    assert late_transforms(pipeline[:2]) == []
-    inside = dict(type='RandomChoice', transforms=[[dict(type='Resize')], [dict(type='ColorJitter')]])
-    assert [text.split()[0] for text in late_transforms([pipeline[1], inside])] == ['Resize']
-    assert late_transforms([inside, pipeline[1]]) == []
+def test_repr_shows_the_scheme(transform, text):
+    assert repr(transform).startswith(text)

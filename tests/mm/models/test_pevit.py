@@ -9,7 +9,7 @@ import torch
 from mmengine.registry import MODELS, init_default_scope
 from mmpretrain.models import VisionTransformer
 
-from hii_mm.encryption import ShuffleParams
+from hii_mm.encryption import Scheme
 from hii_mm.models import PEViT
 
 TINY = dict(embed_dims=32, num_layers=3, num_heads=2, feedforward_channels=64)
@@ -30,9 +30,9 @@ def shuffle(images, patch_size, seed=0):
     """A batch with each image shuffled on its own, and the permutations."""
     rng, out, moves = np.random.default_rng(seed), [], []
     for image in images.permute(0, 2, 3, 1).numpy():
-        plan = ShuffleParams(patch_size).plan(image.shape, rng)
+        plan = Scheme(patch_size).plan(image.shape, rng)
         out.append(plan.apply(np.ascontiguousarray(image)))
-        moves.append(plan.permutation)
+        moves.append(plan.shuffle.permutation)
     return torch.from_numpy(np.stack(out)).permute(0, 3, 1, 2), moves
 
 

@@ -53,6 +53,6 @@ def test_patch_sizes_that_are_not_accepted(patch_size):
         PatchCutMix(alpha=1.0, patch_size=patch_size)
 
 
-def test_images_of_no_whole_patches():
-    with pytest.raises(ValueError, match='images of 32 x 30 .* no whole patches of 16 x 16'):
+def test_images_that_are_not_whole_patches():
+    with pytest.raises(ValueError, match='image size 32 x 30 .* is not a multiple of patch_size 16 x 16'):
         PatchCutMix(alpha=1.0, patch_size=16)(torch.randn(2, 3, 32, 30), torch.eye(2))

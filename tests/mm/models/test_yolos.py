@@ -10,8 +10,8 @@ from mmdet.structures import DetDataSample
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
-from conftest import ROOT
-from hii_mm.encryption import MixupParams
+from helpers import ROOT
+from hii_mm.encryption import Scheme
 from hii_mm.models import YOLOSBackbone
 from hii_mm.models.yolos_backbone import MixedPatchEmbed
 
@@ -87,7 +87,7 @@ def test_mixing_inside_equals_mixing_outside(grid):
     outside = MixedPatchEmbed(8, 16, grid=grid)
     outside.load_state_dict(inside.state_dict())
     image = np.random.default_rng(0).random((64, 96, 3), dtype=np.float32)
-    mixed = MixupParams(16, grid).plan(image.shape).apply(image)
+    mixed = Scheme(16, strategy='mixup', grid=grid).plan(image.shape).apply(image)
 
     def tensor(array):
         return torch.from_numpy(array).permute(2, 0, 1)[None]
@@ -172,9 +172,11 @@ def test_amp():
 def test_wrong_settings():
     with pytest.raises(ValueError, match="arch must be one of tiny, small, base or .*, got 'huge'"):
         YOLOSBackbone('huge')
-    with pytest.raises(ValueError, match="PlainPatchEmbed, MixedPatchEmbed, got 'Conv'"):
+    with pytest.raises(
+        ValueError, match="patch_embed type must be one of 'PlainPatchEmbed', 'MixedPatchEmbed', got 'Conv'"
+    ):
         YOLOSBackbone(ARCH, patch_embed=dict(type='Conv'))
-    with pytest.raises(ValueError, match='patch_size 16 is no multiple of grid 3'):
+    with pytest.raises(ValueError, match='patch_size 16 is not a multiple of grid 3'):
         MixedPatchEmbed(8, 16, grid=3)
 
 
@@ -248,7 +250,7 @@ def test_released_checkpoints(call, tmp_path, kind, keep):
 
 def test_peyolos_is_not_loaded_as_yolos(call, tmp_path):
     torch.save(dict(model=released('PEYOLOS')), tmp_path / 'src.pth')
-    done = call(TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth', '--model', 'yolos', code=1)
+    done = call(TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth', '--model', 'yolos', code=2)
     assert 'PEYOLOS checkpoint, in the names of yolos: lacks backbone.patch_embed.proj.bias' in done.stderr
     assert 'backbone.patch_embed.proj_siat.weight, ' in done.stderr
     assert not (tmp_path / 'dst.pth').exists()
@@ -256,7 +258,7 @@ def test_peyolos_is_not_loaded_as_yolos(call, tmp_path):
 
 def test_other_classes_need_keep_classes(call, tmp_path):
     torch.save(dict(model=released('YOLOS', rows=5)), tmp_path / 'src.pth')
-    done = call(TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth', '--model', 'yolos', code=1)
+    done = call(TOOL, tmp_path / 'src.pth', tmp_path / 'dst.pth', '--model', 'yolos', code=2)
     assert 'the classifier has 5 rows, not the 92 of COCO category ids: use --keep-classes' in done.stderr
 
 

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
 from pycocotools.coco import COCO
 
-from conftest import ROOT
+from helpers import ROOT
 
 BUILD, VERIFY = 'tools/dataset_converters/fashion_det.py', 'tools/misc/verify_pipeline.py'
 CONFIGS = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob('configs/*yolos/*.py') if 'encrypted' not in p.name)
@@ -69,7 +69,7 @@ def test_train_and_val_share_no_photographs():
 def test_what_is_there_is_not_overwritten(built, root, call):
     before = (built / 'annotations' / 'val.json').read_bytes()
     done = call(BUILD, '--root', root, '--out', built, code=1)
-    assert 'is there already; remove it' in done.stderr
+    assert 'exists already; remove it' in done.stderr
     assert (built / 'annotations' / 'val.json').read_bytes() == before
 
 
@@ -101,10 +101,11 @@ def test_the_transform_that_breaks_it_is_named(built, tmp_path, call):
     assert 'PatchShuffle breaks it' in done.stderr
 
 
-def test_the_metafile_of_categories(built):
-    names = [entry['name'] for entry in json.loads((built / 'annotations' / 'val.json').read_text())['categories']]
-    from mmengine.config import Config
+def test_the_classes_are_those_of_mmpretrain_and_of_the_configs(built):
+    from mmpretrain.datasets.categories import FASHIONMNIST_CATEGORITES
 
+    names = [entry['name'] for entry in json.loads((built / 'annotations' / 'val.json').read_text())['categories']]
+    assert names == list(FASHIONMNIST_CATEGORITES)
     for config in CONFIGS:
         if 'fashion-det' in config:
             assert list(Config.fromfile(ROOT / config).classes) == names

@@ -1,0 +1,70 @@
+"""Compare encrypted copies that a config reads with the model that reads them."""
+
+from __future__ import annotations
+
+import os.path as osp
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..encryption import Scheme
+from ..handover.layout import MANIFEST
+from ..handover.manifest import Manifest
+from ..models.reading import Reading
+
+
+class Copy(NamedTuple):
+    """An encrypted copy that a data set reads.
+
+    Attributes:
+        place: of the data set in the config, such as 'train_dataloader.dataset'.
+        scheme: of the copy.
+    """
+
+    place: str
+    scheme: Scheme
+
+
+def copies(cfg: Any, place: str = '') -> Iterator[Copy]:
+    """Yield the encrypted copies that a config reads: each ``data_root`` with a manifest.
+
+    Args:
+        cfg: any part of a config, as dicts and lists.
+        place: where it stands.
+
+    Raises:
+        ManifestError: a damaged manifest.
+    """
+    if isinstance(cfg, dict):
+        root = cfg.get('data_root')
+        if isinstance(root, str) and 'pipeline' in cfg and osp.isfile(osp.join(root, MANIFEST)):
+            yield Copy(place, Scheme.from_manifest(Manifest(root.rstrip('/'))))
+        for name, value in cfg.items():
+            yield from copies(value, f'{place}.{name}' if place else name)
+    elif isinstance(cfg, (list, tuple)):
+        for i, value in enumerate(cfg):
+            yield from copies(value, f'{place}[{i}]')
+
+
+def misfits(copy: Copy, reads: Reading, encrypting: Sequence[str] = ()) -> list[str]:
+    """Return one sentence for each thing about a copy that does not fit the model.
+
+    Args:
+        copy: that a data set reads.
+        reads: what the model reads.
+        encrypting: names of the encrypting transforms in the data set's pipeline.
+    """
+    scheme = copy.scheme
+    made = f'{copy.place}: the copy was made with strategy {scheme.strategy!r}'
+    found = [f'{made}, and {name} in the pipeline would encrypt it again: remove {name}' for name in encrypting]
+    (h, w), read = scheme.core_size, reads.patch_size
+    if read is not None and tuple(read) != (h, w):
+        found.append(
+            f'{made} and encrypted patches of {h} x {w} (h x w), but the backbone reads patches of '
+            f'{read[0]} x {read[1]}'
+        )
+    grid = scheme.mixup.grid if scheme.mixup else None
+    if reads.mix_grid is not None and grid != reads.mix_grid:
+        found.append(f'{made} and grid {grid}, but the model reads images mixed with grid {reads.mix_grid}')
+    if reads.mix_grid is not None and scheme.strategy == 'both':
+        found.append(f'{made}: its patches are shuffled, but the model adds a position to each patch')
+    return found
