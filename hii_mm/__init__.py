@@ -17,28 +17,32 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import attacks
+    from . import attacks, presets
     from .attacks.api import Report, attack
     from .encryption import MasterKey, Plan, Scheme, read_key, write_new_key
     from .errors import HiiError
-    from .handover import Decryption, Manifest, Outcome, Verification, decrypt, encrypt, merge, verify
+    from .handover import Decryption, DryRun, Manifest, Outcome, Verification, decrypt, dry_run, encrypt, merge, verify
+    from .presets import PRESETS, preset
 
 _HOME = {
     'attack': 'attacks.api',
     'Report': 'attacks.api',
     'HiiError': 'errors',
+    'PRESETS': 'presets',
+    'preset': 'presets',
     **dict.fromkeys(('MasterKey', 'Plan', 'Scheme', 'read_key', 'write_new_key'), 'encryption'),
-    **dict.fromkeys(
-        ('Decryption', 'Manifest', 'Outcome', 'Verification', 'decrypt', 'encrypt', 'merge', 'verify'), 'handover'
-    ),
+    **dict.fromkeys(('Decryption', 'DryRun', 'Manifest', 'Outcome', 'Verification'), 'handover'),
+    **dict.fromkeys(('decrypt', 'dry_run', 'encrypt', 'merge', 'verify'), 'handover'),
 }
 
 __all__ = [
     'Decryption',
+    'DryRun',
     'HiiError',
     'Manifest',
     'MasterKey',
     'Outcome',
+    'PRESETS',
     'Plan',
     'Report',
     'Scheme',
@@ -47,8 +51,11 @@ __all__ = [
     'attack',
     'attacks',
     'decrypt',
+    'dry_run',
     'encrypt',
     'merge',
+    'preset',
+    'presets',
     'read_key',
     'verify',
     'write_new_key',
@@ -57,8 +64,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
-    if name == 'attacks':
-        return importlib.import_module('.attacks', __name__)
+    if name in ('attacks', 'presets'):
+        return importlib.import_module(f'.{name}', __name__)
     if name not in _HOME:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     value = getattr(importlib.import_module(f'.{_HOME[name]}', __name__), name)

@@ -35,6 +35,10 @@ class RefusedError(UsageError):
     """A folder is not in a state to start or to continue. Nothing was changed."""
 
 
+class OtherRunError(RefusedError):
+    """A folder holds a run of other settings, another key or another source."""
+
+
 class CannotDecryptError(UsageError):
     """A copy that cannot be decrypted as asked. Nothing was written."""
 
@@ -48,7 +52,7 @@ class CopyError(HiiError):
 
 
 class ManifestError(CopyError, ValueError):
-    """No manifest, or one that is damaged, changed or signed with another key."""
+    """A manifest that is missing, damaged, changed or signed with another key."""
 
 
 class RejectedError(HiiError):
@@ -70,7 +74,7 @@ class AttackRefusedError(HiiError, ValueError):
 
 
 class CheckpointError(UsageError):
-    """A file that is no checkpoint, or one with unexpected content."""
+    """A file that is not a checkpoint, or one with unexpected content."""
 
 
 class MissingPackageError(UsageError, ImportError):

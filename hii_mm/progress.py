@@ -1,4 +1,4 @@
-"""Progress callbacks: how the library reports how far it is, without printing."""
+"""Progress callbacks: the library reports its progress without printing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where our classes are registered.
+"""Registries of our classes.
 
 mmdet and mmpretrain look up bare names (``type='PatchShuffle'``) in their own
 registries first and in mmengine's root registries after them, so each class is

@@ -1,8 +1,8 @@
-"""Attacks on encrypted images, and what they recover.
+"""Attacks on encrypted images.
 
 An attack receives what a trainer receives: encrypted images and the public
 scheme, never a key or a plan. :func:`hii_mm.attack` runs attacks and reports
-what came back. Needs the extra ``attacks`` (SciPy, scikit-image, matplotlib,
+what they recovered. Needs the extra ``attacks`` (SciPy, scikit-image, matplotlib,
 Jinja2); torch is only imported by attacks that learn.
 
 >>> import numpy as np

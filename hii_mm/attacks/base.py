@@ -1,4 +1,4 @@
-"""The contract of an attack: what it receives, what it returns, what it says about itself.
+"""The contract of an attack: its input, its result and its description.
 
 NumPy only. An attack never receives a key or a plan: only the encrypted image,
 the public scheme and what :class:`Given` holds.
@@ -23,12 +23,12 @@ NEEDS = ('public', 'candidates', 'pairs', 'views')
 
 @dataclass(frozen=True)
 class Given:
-    """What an attacker may have beside the encrypted image. Everything is optional.
+    """Knowledge of an attacker beside the encrypted image. Everything is optional.
 
     Attributes:
         plain_shape: (h, w) of the plain image, where it is known.
         public: plain photos to learn from, (H, W, 3) uint8 each; never the victim's.
-        candidates: plain photos, one of which the encrypted image may show.
+        candidates: plain photos; the encrypted image may show one of them.
         pairs: (plain, encrypted) of other images under the same permutation.
         views: encrypted images of the same plain one, the attacked one first,
             each with the shift (down, right) of its crop in pixels.
@@ -43,7 +43,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What an attack returns. Every part is optional.
+    """The result of an attack. Every part is optional.
 
     Attributes:
         image: the reconstruction, (H, W, 3) uint8, of the plain size where it is known.
@@ -90,7 +90,7 @@ class Figures:
 
 
 class Trainer(Protocol):
-    """How an attack that learns is trained. ``Attack.trainer`` names the class.
+    """Trainer of an attack that learns. ``Attack.trainer`` names the class.
 
     Attributes:
         steps: default number of training steps.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import UsageError
+from . import passphrase
 
 if TYPE_CHECKING:
     from ..encryption import MasterKey, Scheme
@@ -20,29 +21,29 @@ KEY_VARIABLE = 'HII_MM_KEY_FILE'
 STRATEGIES = ('shuffle', 'mixup', 'both')
 REMAINDERS = ('error', 'pad', 'crop')
 FITS = ('crop', 'resize', 'pad')
+FRAMES = ('upright', 'raw')
 FORMATS = ('png', 'webp', 'jpeg', 'shards')
+PRESETS = ('paper-rs', 'paper-mi')
+# the flags that describe a scheme, and what the library takes where they are not given
+SCHEME = {
+    'strategy': 'shuffle', 'patch_size': 16, 'gap': 0, 'drop_ratio': 0.0, 'orient': False, 'window': None, 'grid': 2,
+}  # fmt: skip
 
 
-def add_scheme(parser: argparse._ActionsContainer, strategy: str | None = 'shuffle') -> None:
-    """Add the flags of a scheme.
-
-    Args:
-        parser: the parser, or a group of it.
-        strategy: the default.
-    """
-    default = f' ({strategy})' if strategy else ''
+def add_scheme(parser: argparse._ActionsContainer) -> None:
+    """Add ``--preset`` and the flags of a scheme. None of them has a default, so that one sees which were given."""
+    parser.add_argument('--preset', choices=PRESETS, help='a named scheme, instead of the options below')
     parser.add_argument(
         '--strategy',
-        default=strategy,
         choices=STRATEGIES,
-        help=f'shuffle patches, mix the sub-patches of each, or mix and then shuffle{default}',
+        help='shuffle patches, mix the sub-patches of each, or mix and then shuffle (shuffle)',
     )
-    parser.add_argument('--patch-size', type=int, default=16, metavar='P', help='side of a patch in pixels (16)')
-    parser.add_argument('--gap', type=int, default=0, metavar='N', help='pixels removed around each patch (0)')
-    parser.add_argument('--drop-ratio', type=float, default=0.0, metavar='R', help='share of patches dropped (0)')
-    parser.add_argument('--orient', action='store_true', help='turn and mirror each patch at random')
+    parser.add_argument('--patch-size', type=int, metavar='P', help='side of a patch in pixels (16)')
+    parser.add_argument('--gap', type=int, metavar='N', help='pixels removed around each patch (0)')
+    parser.add_argument('--drop-ratio', type=float, metavar='R', help='share of patches dropped (0)')
+    parser.add_argument('--orient', action='store_true', default=None, help='turn and mirror each patch at random')
     parser.add_argument('--window', type=int, metavar='N', help='shuffle only within windows of N x N patches')
-    parser.add_argument('--grid', type=int, default=2, metavar='G', help='mixing: average G x G sub-patches (2)')
+    parser.add_argument('--grid', type=int, metavar='G', help='mixing: average G x G sub-patches (2)')
 
 
 def add_remainder(parser: argparse._ActionsContainer) -> None:
@@ -55,34 +56,40 @@ def add_remainder(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def scheme_flags(args: argparse.Namespace) -> list[str]:
+    """Return the flags given that describe a scheme, such as ['--preset']."""
+    names = [name for name in ('preset', *SCHEME) if getattr(args, name) is not None]
+    return [f'--{name.replace("_", "-")}' for name in names]
+
+
 def scheme(args: argparse.Namespace) -> Scheme:
-    """Return the scheme that the flags describe.
+    """Return the scheme of the preset or of the flags.
 
     Raises:
-        UsageError: values that are not accepted.
+        UsageError: values that are not accepted, or a preset and flags.
     """
     from ..encryption import Scheme
+    from ..presets import preset
 
-    return Scheme(
-        args.patch_size,
-        strategy=args.strategy,
-        gap=args.gap,
-        drop_ratio=args.drop_ratio,
-        orient=args.orient,
-        window=args.window,
-        grid=args.grid,
-        remainder=getattr(args, 'remainder', 'error'),
-    )
-
-
-def add_key(parser: argparse._ActionsContainer) -> None:
-    """Add ``--key`` and ``--insecure-key-permissions``."""
-    parser.add_argument('--key', metavar='KEYFILE', help=f'the key file (default: ${KEY_VARIABLE})')
-    add_insecure(parser)
+    remainder = getattr(args, 'remainder', 'error')
+    if args.preset is None:
+        given = {name: getattr(args, name) for name in SCHEME if getattr(args, name) is not None}
+        return Scheme(**{**SCHEME, **given}, remainder=remainder)
+    _, *flags = scheme_flags(args)
+    if flags:
+        raise UsageError(f'--preset {args.preset} and {", ".join(flags)} both describe a scheme; leave one out')
+    return preset(args.preset).with_remainder(remainder)
 
 
-def add_insecure(parser: argparse._ActionsContainer) -> None:
-    """Add ``--insecure-key-permissions``."""
+def add_key(parser: argparse._ActionsContainer, what: str = 'the key file') -> None:
+    """Add ``--key`` and what :func:`add_opening` adds."""
+    parser.add_argument('--key', metavar='KEYFILE', help=f'{what} (default: ${KEY_VARIABLE})')
+    add_opening(parser)
+
+
+def add_opening(parser: argparse._ActionsContainer) -> None:
+    """Add ``--passphrase-file`` and ``--insecure-key-permissions``, for commands that read a key file."""
+    passphrase.add_file(parser)
     parser.add_argument(
         '--insecure-key-permissions', action='store_true', help='accept a key file that other users can read'
     )
@@ -105,7 +112,7 @@ def key(args: argparse.Namespace) -> tuple[MasterKey, str]:
     path = key_path(args)
     if path is None:
         raise UsageError(f'no key given: pass --key KEYFILE or set ${KEY_VARIABLE}; hii-mm keygen creates a key')
-    return load_key(path, args.insecure_key_permissions), path
+    return load_key(path, args.insecure_key_permissions, passphrase.source(args, path)), path
 
 
 def add_workers(parser: argparse._ActionsContainer) -> None:
@@ -149,6 +156,13 @@ def _number(text: str, kind: Callable[[str], Number], least: int, what: str) -> 
     if value is None or not math.isfinite(value) or value < least:
         raise argparse.ArgumentTypeError(f'must be {what}, got {text!r}')
     return value
+
+
+def umask(text: str) -> int:
+    """Convert octal digits, such as '022'."""
+    if not (text.isascii() and text.isdecimal()) or set(text) & set('89') or int(text, 8) > 0o777:
+        raise argparse.ArgumentTypeError(f'must be octal digits from 000 to 777, got {text!r}')
+    return int(text, 8)
 
 
 def size(text: str) -> int | tuple[int, int]:

@@ -17,7 +17,7 @@ from . import arguments, console
 
 if TYPE_CHECKING:
     from ..attacks.api import Report
-    from ..encryption import Scheme
+    from ..encryption import MasterKey, Scheme
 
 DEFAULT = ('identity', 'jigsaw', 'mixup-inverse', 'linkage', 'known-plaintext')  # as attacks.api has it
 INTERRUPTED = 'no report was written; the same command continues'
@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.description = (
         'Attack images and write DIR/report.html, DIR/report.json and plots. SOURCE is an encrypted copy (add '
-        '--against and --key for figures), or plain photos with --strategy or --config to try a scheme on them. '
+        '--against and --key for figures), or plain photos with --preset, --strategy or --config to try a scheme on '
+        'them. '
         'Exit codes: 0 done (the report lists what the budget left out), 1 nothing could be attacked, '
         '2 wrong usage, 130 interrupted (the report holds what ran).'
     )
@@ -53,27 +54,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_quiet(parser)
     truth = parser.add_argument_group('for an encrypted copy')
     truth.add_argument('--against', metavar='SRC', help='the plain images it was made from, to measure with')
-    truth.add_argument(
-        '--key', metavar='KEYFILE', help=f'the key file, to measure places too (default: ${arguments.KEY_VARIABLE})'
-    )
+    arguments.add_key(truth, 'the key file, to measure places too')
     scheme = parser.add_argument_group('scheme, for other images')
     scheme.add_argument('--encrypted', action='store_true', help='the images are encrypted already, by this scheme')
     scheme.add_argument('--config', metavar='FILE', help='read the scheme from the pipeline of an mm config')
-    arguments.add_scheme(scheme, strategy=None)
+    arguments.add_scheme(scheme)
     arguments.add_remainder(scheme)
 
 
 def run(args: argparse.Namespace) -> int:
     """Attack, and print the verdicts and the path of the report."""
-    from ..attacks import api
+    from ..attacks.api import attack
 
     with _terminate_as_interrupt(), console.progress('attack', 'run', args.quiet) as progress:
-        report = api.attack(
+        report = attack(
             args.source,
             _scheme(args),
             attacks=args.attacks,
             truth=args.against,
-            key=args.key or (os.environ.get(arguments.KEY_VARIABLE) if args.against else None),
+            key=_key(args),
             encrypted=args.encrypted,
             public=args.public or (),
             limit=args.images,
@@ -88,6 +87,13 @@ def run(args: argparse.Namespace) -> int:
             about={'command': f'hii-mm {shlex.join(args.words)}'},
         )
     return _print(args, report)
+
+
+def _key(args: argparse.Namespace) -> MasterKey | str | None:
+    """Return the key to measure with, read if it will be used."""
+    if args.against and arguments.key_path(args):
+        return arguments.key(args)[0]
+    return args.key or None
 
 
 def _print(args: argparse.Namespace, report: Report) -> int:
@@ -116,11 +122,12 @@ def _scheme(args: argparse.Namespace) -> Scheme | None:
     Raises:
         UsageError: both of them, or one that is not accepted.
     """
-    if args.config and args.strategy:
-        raise UsageError('--config and --strategy both describe a scheme; give one of them')
+    given = arguments.scheme_flags(args)
+    if args.config and given:
+        raise UsageError(f'--config and {", ".join(given)} both describe a scheme; leave one out')
     if args.config:
         return _config_scheme(args.config)
-    return arguments.scheme(args) if args.strategy else None
+    return arguments.scheme(args) if given else None
 
 
 def _config_scheme(path: str) -> Scheme:

@@ -31,11 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print the last loss."""
-    from ..attacks import api
+    from ..attacks.api import train_attack
 
     scheme = arguments.scheme(args)
     with console.progress('train', 'step', args.quiet) as progress:
-        training = api.train_attack(
+        training = train_attack(
             args.attack,
             args.public,
             scheme,

@@ -7,7 +7,7 @@ import sys
 
 from . import arguments, console
 
-INTERRUPTED = 'OUT holds some of the images; remove it before you decrypt again'
+INTERRUPTED = 'run the same command with --resume to continue'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('dst', metavar='DST', help='folder of the copy')
     parser.add_argument('out', metavar='OUT', help='new folder, outside the copy')
     arguments.add_key(parser)
+    parser.add_argument('--resume', action='store_true', help='continue a decryption that was interrupted')
+    parser.add_argument(
+        '--umask', type=arguments.umask, metavar='OCTAL',
+        help='permissions to withhold, such as 022 (077: only you can read the decrypted pictures)',
+    )  # fmt: skip
     arguments.add_workers(parser)
 
 
@@ -34,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
             args.out,
             key=key,
             name_map=name_map_of(path),
+            resume=args.resume,
+            umask=args.umask,
             workers=arguments.workers(args),
             progress=progress,
         )

@@ -22,6 +22,8 @@ from . import console
 COMMANDS = {
     'keygen': 'create a key file',
     'key fingerprint': 'print the fingerprint of a key',
+    'key export': 'print a key for a backup on paper',
+    'key import': 'make a key file from a backup on paper',
     'encrypt': 'write an encrypted copy of a data set',
     'verify': 'check an encrypted copy',
     'decrypt': 'restore the images of an encrypted copy',
@@ -31,6 +33,7 @@ COMMANDS = {
     'attack-train': 'train an attack that learns, on public photos',
     'doctor': 'check the installation',
 }
+_UNDERSCORES = str.maketrans(' -', '__')
 INTERRUPTED, READER_GONE = 130, 141  # as shells report SIGINT and SIGPIPE
 
 
@@ -101,7 +104,7 @@ def _listing(group: str = '') -> argparse.ArgumentParser:
 
 def _module(command: str) -> ModuleType:
     """Import the module of a command."""
-    return importlib.import_module(f'.{command.split()[0].replace("-", "_")}', __package__)
+    return importlib.import_module(f'.{command.translate(_UNDERSCORES)}', __package__)
 
 
 def _parser(command: str, module: ModuleType) -> argparse.ArgumentParser:

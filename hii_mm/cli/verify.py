@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.description = (
-        'Check the copy DST. Without a key: files and checksums, which finds damage. With --key: the signature too, '
-        'which finds changes. With --against: encrypt SRC again and compare. '
+        'Check the copy DST: the manifest and what it lists, images by their size. With --key: the signature too, '
+        'which finds changes. With --deep: every byte of every file. With --against: encrypt SRC again and compare. '
         'Exit codes: 0 no problem, 1 problems found, 2 wrong usage.'
     )
     parser.add_argument('dst', metavar='DST', help='folder of the copy')
     arguments.add_key(parser)
-    parser.add_argument('--against', metavar='SRC', help='folder of the plain images; needs --key')
+    parser.add_argument('--deep', action='store_true', help='read every file, compare checksums and decode images')
+    parser.add_argument('--against', metavar='SRC', help='folder of the plain images; needs --key, implies --deep')
     arguments.add_workers(parser)
 
 
@@ -37,7 +38,14 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f'--against: {args.against} is not a folder')
     key = arguments.key(args)[0] if named else None
     with console.progress('verify', 'image', args.quiet) as progress:
-        found = verify(args.dst, key=key, against=args.against, workers=arguments.workers(args), progress=progress)
+        found = verify(
+            args.dst,
+            key=key,
+            against=args.against,
+            deep=args.deep,
+            workers=arguments.workers(args),
+            progress=progress,
+        )
     return _print(args, found)
 
 
@@ -49,10 +57,11 @@ def _print(args: argparse.Namespace, found: Verification) -> int:
     if not found.ok:
         print(f'{dst}: {console.plural(len(found.problems), "problem")} found')
         return 1
-    if found.compared:
-        print(f'{dst}: OK: signature and checksums are valid, and SRC encrypts to the same images')
-    elif found.signed:
-        print(f'{dst}: OK: signature and checksums are valid')
-    else:
-        print(f'{dst}: OK: checksums are valid (the signature was not checked: that needs --key)')
+    signed = 'signature and ' if found.signed else ''
+    checked = f'{signed}checksums are valid' if found.deep else f'{signed}sizes are valid'
+    left = [] if found.signed else ['the signature was not checked: that needs --key']
+    if not found.deep:
+        left.append('images were not read: that needs --deep')
+    compared = ', and SRC encrypts to the same images' if found.compared else ''
+    print(f'{dst}: OK: {checked}{compared}' + (f' ({"; ".join(left)})' if left else ''))
     return 0

@@ -15,9 +15,11 @@ True
 
 from .boxes import enclose_boxes, fragment_boxes, restore_boxes
 from .grid import PatchGrid
-from .keyed import KeyedSource, image_id, keyed_source
-from .keys import MasterKey, read_key, write_new_key
+from .keyed import KeyedSource, image_id, keyed_source, new_dataset_id
+from .keyfile import read_key, read_passphrase, write_key, write_new_key
+from .keys import MasterKey
 from .mixup import MixupParams, MixupPlan
+from .paper import from_paper, to_paper
 from .plan import BBOX_MODES, Plan
 from .polygons import clip_polygon, move_points, move_polygon
 from .scheme import Scheme
@@ -38,11 +40,16 @@ __all__ = [
     'clip_polygon',
     'enclose_boxes',
     'fragment_boxes',
+    'from_paper',
     'image_id',
     'keyed_source',
     'move_points',
     'move_polygon',
+    'new_dataset_id',
     'read_key',
+    'read_passphrase',
     'restore_boxes',
+    'to_paper',
+    'write_key',
     'write_new_key',
 ]

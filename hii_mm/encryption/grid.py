@@ -1,4 +1,4 @@
-"""How an image is cut into equal patches. NumPy only."""
+"""The grid of equal patches that an image is cut into. NumPy only."""
 
 from __future__ import annotations
 

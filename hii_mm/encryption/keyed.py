@@ -1,9 +1,10 @@
-"""Keyed random numbers: the same key, parameters and image id always give the same plan.
+"""Keyed random numbers: the same key, data set, parameters, size and image id always give the same plan.
 
-Plan format, version 1: HKDF-SHA256 of the master key gives 32 bytes; ChaCha20
+Plan format, version 2: HKDF-SHA256 of the master key gives 32 bytes; ChaCha20
 (RFC 8439) with them, counter and nonce 0, gives a stream of little-endian
 32-bit words; bounded numbers come from these by rejection, permutations by
-Fisher-Yates. ``tests/data/plan_vectors_v1.json`` freezes it.
+Fisher-Yates. docs/reference/format.md describes it for other programs, and
+``tests/data/plan_vectors_v2.json`` freezes it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import json
 import os
 import os.path as osp
-from collections.abc import Callable
+import re
+import secrets
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,7 +23,8 @@ from . import checks
 from .keys import MasterKey
 from .shuffle import ShuffleParams
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
+DATASET_BYTES = 16
 _FIELDS = ('patch_size', 'gap', 'drop_ratio', 'orient', 'window', 'remainder')
 _WORDS = 1 << 32
 
@@ -69,23 +73,58 @@ class KeyedSource:
         return found
 
 
-def keyed_source(key: MasterKey, params: ShuffleParams, image_id: str) -> KeyedSource:
+def keyed_source(
+    key: MasterKey, params: ShuffleParams, shape: Sequence[int], *, image_id: str, dataset_id: str | bytes
+) -> KeyedSource:
     """Return the random numbers of one image, for :meth:`ShuffleParams.plan`.
 
     Args:
         key: the master key.
         params: of the shuffle.
+        shape: (h, w) of the image that is shuffled, or its whole shape.
         image_id: see :func:`image_id`.
+        dataset_id: of the data set: 16 bytes, or 32 hex digits.
 
     Raises:
-        InvalidTypeError, InvalidValueError: an image id that is not text, or empty.
+        InvalidTypeError, InvalidValueError: an image id that is not text, or
+            empty; or not the id of a data set.
     """
     if not isinstance(image_id, str):
         raise InvalidTypeError(f'image_id must be a str, got {type(image_id).__name__}')
     if not image_id:
         raise InvalidValueError("image_id must not be empty, got ''")
-    name = image_id.encode('utf-8', 'surrogateescape')
-    return KeyedSource(_chacha20(key.derive(f'hii-mm plan v{PLAN_VERSION}', canonical(params), name)))
+    fields = dataset_bytes(dataset_id), canonical(params, shape), id_bytes(image_id)
+    return KeyedSource(_chacha20(key.derive(f'hii-mm plan v{PLAN_VERSION}', *fields)))
+
+
+def new_dataset_id() -> str:
+    """Return a random id for a data set: 32 hex digits."""
+    return secrets.token_hex(DATASET_BYTES)
+
+
+def dataset_bytes(dataset_id: str | bytes) -> bytes:
+    """Return the 16 bytes of a data set's id.
+
+    Args:
+        dataset_id: 16 bytes, or 32 hex digits.
+
+    Raises:
+        InvalidTypeError, InvalidValueError: neither.
+    """
+    if isinstance(dataset_id, bytes):
+        if len(dataset_id) != DATASET_BYTES:
+            raise InvalidValueError(f'dataset_id must have {DATASET_BYTES} bytes, got {len(dataset_id)}')
+        return dataset_id
+    if not isinstance(dataset_id, str):
+        raise InvalidTypeError(f'dataset_id must be a str or bytes, got {type(dataset_id).__name__}')
+    if not re.fullmatch(r'[0-9a-fA-F]{32}', dataset_id):
+        raise InvalidValueError(f'dataset_id must be {2 * DATASET_BYTES} hex digits, got {dataset_id!r}')
+    return bytes.fromhex(dataset_id)
+
+
+def id_bytes(image_id: str) -> bytes:
+    """Return an image id as the bytes that enter keys: UTF-8, or the bytes of a name that is not UTF-8."""
+    return image_id.encode('utf-8', 'surrogateescape')
 
 
 def _chacha20(key: bytes) -> Callable[[int], bytes]:
@@ -96,13 +135,18 @@ def _chacha20(key: bytes) -> Callable[[int], bytes]:
     return lambda n: encryptor.update(bytes(4 * n))
 
 
-def canonical(params: ShuffleParams) -> bytes:
-    """Return the parameters of a shuffle as the bytes that enter its key, version 1.
+def canonical(params: ShuffleParams, shape: Sequence[int]) -> bytes:
+    """Return the parameters and the size of a shuffle as the bytes that enter its key, version 2.
 
-    JSON with sorted names and no blanks; ``patch_size`` is [h, w] and
-    ``drop_ratio`` a float. Mixing has no secret and does not enter.
+    JSON with sorted names and no blanks; ``patch_size`` and ``shape`` are
+    [h, w] and ``drop_ratio`` a float. Mixing has no secret and does not enter.
+
+    Args:
+        params: of the shuffle.
+        shape: (h, w) of the image that is shuffled, before ``remainder`` pads or crops it.
     """
     values = {name: getattr(params, name) for name in _FIELDS}
+    values['shape'] = list(checks.pair('image size', tuple(shape[:2]), 1))
     return json.dumps({'strategy': 'shuffle', **values}, sort_keys=True, separators=(',', ':')).encode()
 
 

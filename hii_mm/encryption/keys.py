@@ -1,13 +1,8 @@
-"""The master key and its file."""
+"""The master key."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import stat
-
 from ..errors import KeyFileError
-from ..files import StrPath
 
 KEY_BYTES = 32
 
@@ -32,6 +27,10 @@ class MasterKey:
     def __repr__(self) -> str:
         return f'MasterKey(fingerprint={self.fingerprint})'
 
+    def reveal(self) -> bytes:
+        """Return the 32 bytes of the key, to back it up. Do not print, log or copy them elsewhere."""
+        return self._raw
+
     def derive(self, purpose: str, *parts: bytes, length: int = KEY_BYTES) -> bytes:
         """Derive bytes for one purpose by HKDF-SHA256 (RFC 5869), without salt.
 
@@ -54,51 +53,3 @@ class MasterKey:
     def fingerprint(self) -> str:
         """16 hex digits that identify the key without revealing it."""
         return self.derive('hii-mm fingerprint v1', length=8).hex()
-
-
-def read_key(path: StrPath, insecure: bool = False) -> MasterKey:
-    """Read the master key in a file of 32 bytes.
-
-    Args:
-        path: the key file.
-        insecure: accept a file that other users can read.
-
-    Raises:
-        KeyFileError: missing, not 32 bytes, or readable by other users.
-    """
-    path = os.fspath(path)
-    try:
-        with open(path, 'rb') as file:
-            status = os.fstat(file.fileno())
-            raw = file.read(KEY_BYTES + 1) if stat.S_ISREG(status.st_mode) else b''
-    except OSError as error:
-        raise KeyFileError(f'key file {path!r} cannot be read: {error.strerror}') from None
-    if len(raw) != KEY_BYTES:
-        raise KeyFileError(f'{path!r} is not a key file: it must have {KEY_BYTES} bytes; hii-mm keygen makes one')
-    if status.st_mode & 0o077 and not insecure:
-        raise KeyFileError(
-            f'key file {path!r} has mode {stat.S_IMODE(status.st_mode):04o}, so other users may read it: '
-            'run chmod 600, or pass --insecure-key-permissions'
-        )
-    return MasterKey(raw)
-
-
-def write_new_key(path: StrPath) -> MasterKey:
-    """Write 32 random bytes to a new file of mode 0600.
-
-    Raises:
-        KeyFileError: the file exists, or cannot be written.
-    """
-    path, raw = os.fspath(path), secrets.token_bytes(KEY_BYTES)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise KeyFileError(f'{path!r} exists; a key is never overwritten') from None
-    except OSError as error:
-        raise KeyFileError(f'key file {path!r} cannot be written: {error.strerror}') from None
-    with os.fdopen(handle, 'wb') as file:
-        os.fchmod(handle, 0o600)
-        file.write(raw)
-        file.flush()
-        os.fsync(handle)
-    return MasterKey(raw)

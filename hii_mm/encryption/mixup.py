@@ -62,7 +62,7 @@ class MixupParams:
 
 @dataclass(frozen=True)
 class MixupPlan:
-    """How the patches of one image size are mixed. Made by :meth:`MixupParams.plan`.
+    """The mixing of images of one size. Made by :meth:`MixupParams.plan`.
 
     Attributes:
         grid: the :class:`PatchGrid` of the plain image.
@@ -87,7 +87,7 @@ class MixupPlan:
         """Average the sub-patches; the input is not changed.
 
         Integers are rounded half up, ``(sum + g*g//2) // (g*g)``; floats are
-        the mean. There is no inverse: g*g - 1 of g*g values are gone.
+        the mean. Mixing has no inverse: g*g - 1 of g*g values are lost.
 
         Args:
             image: (H, W) or (H, W, C), uint8, uint16 or float32, any strides.

@@ -1,4 +1,4 @@
-"""A plan: what one scheme does to one image and to everything that belongs to it."""
+"""A plan: one scheme applied to one image and to everything that belongs to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BBOX_MODES = ('fragment', 'enclose', 'keep')
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How one image is encrypted. Made by :meth:`.scheme.Scheme.plan`.
+    """The encryption of one image. Made by :meth:`.scheme.Scheme.plan`.
 
     Coordinates are xy in pixels with continuous edges; shapes are (h, w).
 

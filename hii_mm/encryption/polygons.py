@@ -11,6 +11,7 @@ from . import turns
 from .shuffle import ShufflePlan
 
 Points = list[tuple[float, float]]
+_FLAT = 1e-9  # square pixels
 
 
 def move_points(plan: ShufflePlan, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +61,7 @@ def move_polygon(plan: ShufflePlan, xy: np.ndarray) -> list[np.ndarray]:
             if place < 0:
                 continue
             piece = _between(strip, 0, col * pw + gap, min((col + 1) * pw - gap, limit[1]))
-            if len(piece) >= 3 and area(piece) > 0:
+            if _is_solid(piece):
                 moved.append(_place(plan, np.array(piece) - (col * pw + gap, row * ph + gap), place))
     return moved
 
@@ -69,13 +70,24 @@ def clip_polygon(xy: np.ndarray, width: float, height: float) -> np.ndarray:
     """Clip a polygon (n, 2) to (0, 0, width, height): float64 (k, 2), k is 0 where nothing is left."""
     points = [tuple(p) for p in np.asarray(xy, np.float64).reshape(-1, 2)]
     inside = _between(_between(points, 0, 0, width), 1, 0, height)
-    return np.array(inside) if len(inside) >= 3 and area(inside) > 0 else np.empty((0, 2))
+    return np.array(inside) if _is_solid(inside) else np.empty((0, 2))
 
 
 def area(xy: np.ndarray | Points) -> float:
     """Return the area of a polygon (n, 2) by the shoelace formula."""
     x, y = np.asarray(xy, np.float64).T
     return 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+
+
+def _is_solid(points: Points) -> bool:
+    """Return whether points are a polygon, not parts of one line; the signed area of a figure of eight can be 0."""
+    if len(points) < 3:
+        return False
+    if area(points) > 0:
+        return True
+    x, y = (np.asarray(points, np.float64) - points[0]).T
+    far = int(np.argmax(x * x + y * y))
+    return bool(np.abs(x[far] * y - y[far] * x).max() > _FLAT)
 
 
 def _place(plan: ShufflePlan, local: np.ndarray, place: int) -> np.ndarray:

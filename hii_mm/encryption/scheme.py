@@ -1,4 +1,4 @@
-"""A scheme: how images are encrypted. The one description that all parts share."""
+"""A scheme: the description of an encryption that all rooms share."""
 
 from __future__ import annotations
 
@@ -195,6 +195,7 @@ class Scheme:
         *,
         key: MasterKey | None = None,
         image_id: str | None = None,
+        dataset_id: str | bytes | None = None,
     ) -> Plan:
         """Sample what is done to one image.
 
@@ -203,6 +204,8 @@ class Scheme:
             rng: draws a fresh plan; a :class:`numpy.random.Generator`.
             key: derives the plan from a key instead.
             image_id: with ``key``: see :func:`.keyed.image_id`.
+            dataset_id: with ``key``: the id of the data set, 32 hex digits as
+                in a manifest, or 16 bytes.
 
         Raises:
             InvalidValueError: a size that cannot be cut into patches, or
@@ -212,11 +215,12 @@ class Scheme:
         mixup = self.mixup.plan((h, w)) if self.mixup else None
         if self.shuffle is None:
             return Plan(mixup, None)
-        if (rng is None) == (key is None) or (key is None) != (image_id is None):
-            raise InvalidValueError('a shuffle needs either rng, or key and image_id')
-        source = keyed_source(key, self.shuffle, image_id) if key is not None and image_id is not None else rng
-        assert source is not None
-        return Plan(mixup, self.shuffle.plan(mixup.encrypted_shape if mixup else (h, w), source))
+        shuffled = mixup.encrypted_shape if mixup else (h, w)
+        if rng is None and key is not None and image_id is not None and dataset_id is not None:
+            rng = keyed_source(key, self.shuffle, shuffled, image_id=image_id, dataset_id=dataset_id)
+        elif rng is None or not (key is None and image_id is None and dataset_id is None):
+            raise InvalidValueError('a shuffle needs either rng, or key, image_id and dataset_id')
+        return Plan(mixup, self.shuffle.plan(shuffled, rng))
 
 
 def remainder_of(size: Any, fit: str | None) -> str:

@@ -21,7 +21,7 @@ MANY = 1000  # numbers from which on a sort is the faster shuffle
 
 
 class RandomSource(Protocol):
-    """What plans draw from: a :class:`numpy.random.Generator` or a :class:`.keyed.KeyedSource`."""
+    """Source of random numbers: a :class:`numpy.random.Generator` or a :class:`.keyed.KeyedSource`."""
 
     def permutation(self, n: int, /) -> np.ndarray:
         """Return 0 .. n - 1 in random order, int64 (n,)."""
@@ -218,7 +218,7 @@ def _runs(shape: tuple[int, int], columns: int, height: int) -> tuple[np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class ShufflePlan:
-    """Where each patch of one image goes. Made by :meth:`ShuffleParams.plan`.
+    """The place of each patch of one image. Made by :meth:`ShuffleParams.plan`.
 
     Attributes:
         grid: the :class:`PatchGrid` of the plain image.

@@ -52,7 +52,7 @@ def turn_points(xy: np.ndarray, code: int, height: int, width: int) -> np.ndarra
     """Turn points within a patch.
 
     Args:
-        xy: float64 (n, 2) within (0, 0, width, height); squares only for odd codes.
+        xy: float64 (n, 2) within (0, 0, width, height).
         code: the turn.
         height: of the patch, in pixels.
         width: of the patch, in pixels.
@@ -62,6 +62,7 @@ def turn_points(xy: np.ndarray, code: int, height: int, width: int) -> np.ndarra
     """
     if code % 2:  # a quarter anti-clockwise
         xy = np.stack([xy[:, 1], width - xy[:, 0]], axis=1)
+        height, width = width, height
     if code % MIRROR >= 2:  # a half
         xy = (width, height) - xy
     if code >= MIRROR:

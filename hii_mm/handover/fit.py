@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from ..encryption import turns
 from .settings import Settings
 
 HW = tuple[int, int]
+_TURNS = (0, 4, 2, 6, 7, 3, 5, 1)  # codes of the EXIF orientations 1 to 8
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,27 @@ class Fit:
         scaled_hw: (h, w) after the resize.
         offset_yx: (y, x) of the crop's top left corner.
         fitted_hw: (h, w) at the end.
+        orientation: of the image file in EXIF, 1 to 8; it is applied before.
     """
 
     plain_hw: HW
     scaled_hw: HW
     offset_yx: HW
     fitted_hw: HW
+    orientation: int = 1
+
+    @property
+    def raw_hw(self) -> HW:
+        """(h, w) of the pixels as they are stored in the file."""
+        return self.plain_hw if _TURNS[self.orientation - 1] % 2 == 0 else self.plain_hw[::-1]
+
+    def upright_points(self, xy: np.ndarray) -> np.ndarray:
+        """Move points (n, 2) xy of the stored pixels to the upright image, float64."""
+        return turns.turn_points(np.asarray(xy, np.float64), _TURNS[self.orientation - 1], *self.raw_hw)
+
+    def upright_mask(self, array: np.ndarray) -> np.ndarray:
+        """Turn a mask of ``raw_hw`` to the upright image."""
+        return np.ascontiguousarray(turns.turn_grid(array, _TURNS[self.orientation - 1]))
 
     def image(self, array: np.ndarray) -> np.ndarray:
         """Bring an image (H, W[, C]) of ``plain_hw`` to ``fitted_hw``; padding repeats the last row and column."""
@@ -64,8 +81,12 @@ class Fit:
         return min(self.fitted_hw[0], h - top), min(self.fitted_hw[1], w - left)
 
 
-def plan_fit(settings: Settings, plain_hw: HW) -> Fit:
-    """Return how an image of (h, w) is brought to ``settings.size`` by ``settings.fit``."""
+def plan_fit(settings: Settings, plain_hw: HW, orientation: int = 1) -> Fit:
+    """Return how an upright image of (h, w) is brought to ``settings.size`` by ``settings.fit``."""
+    return replace(_plan_fit(settings, plain_hw), orientation=orientation)
+
+
+def _plan_fit(settings: Settings, plain_hw: HW) -> Fit:
     h, w = plain_hw
     size, (ph, pw) = settings.size, settings.scheme.patch_size
     if not isinstance(size, tuple):

@@ -8,7 +8,6 @@ finished. A line that a kill cut short is removed when the run is continued.
 from __future__ import annotations
 
 import contextlib
-import glob
 import heapq
 import json
 import os
@@ -19,13 +18,15 @@ from typing import BinaryIO
 
 import msgspec
 
-from ..errors import BusyError, CopyError, RefusedError
-from ..files import fsync_folder, locked, write_atomically
-from .layout import MANIFEST, WORK
-from .parsing import parse
-from .parts import Part
-from .rows import Line, to_json
+from ..errors import BusyError, CopyError, RefusedError, RejectedError
+from ..files import fsync_folder, locked, naming, write_atomically
+from .layout import DATASET, MANIFEST, NEXT, UPDATE_JOURNAL, WORK, safe_name
+from .layout import journals as journals
+from .parsing import parse, parse_row
+from .parts import Part, files_of, index_of
+from .rows import FileRow, Line, Row, to_json
 from .run import Run, check_same_run
+from .sizes import check_size
 
 FINISHED = b'{"finished": true}\n'
 _SHARD = b'"shard"'
@@ -48,6 +49,7 @@ class Journal:
 
     def __init__(self, dst: str, part: Part) -> None:
         self.dst = dst
+        self._part = part
         rank, self._world = part
         self._work = osp.join(dst, WORK)
         self.path = osp.join(self._work, f'part-{rank:05d}-of-{self._world:05d}.jsonl')
@@ -75,7 +77,7 @@ class Journal:
             if not resume:
                 raise RefusedError(f'{self.dst!r} holds an unfinished run; continue it with --resume')
             check_same_run(msgspec.to_builtins(read_run(self.path)), msgspec.to_builtins(run))
-            self._recover()
+            self._recover(run)
         else:
             if not others and set(os.listdir(self.dst)) - {WORK}:
                 raise RefusedError(f'{self.dst!r} is not empty and holds no run to continue; choose a new folder')
@@ -84,41 +86,46 @@ class Journal:
         shutil.rmtree(self.scratch, ignore_errors=True)
         os.mkdir(self.scratch)
         self._file = open(self.path, 'ab')  # noqa: SIM115  opened() closes it
+        if not self.finished:
+            self.cut(self.done - self.done % run.unit)  # the line of a tar file stands before those of its images
 
-    def _recover(self) -> None:
-        """Count the lines whose files exist, and remove the rest."""
+    def _recover(self, run: Run) -> None:
+        """Count the lines that are in order and whose files exist, and remove the rest."""
+        order = Order(run, self._part)
         with open(self.path, 'r+b') as file:
             end = len(file.readline())
             for line in file:
-                if not line.endswith(b'\n') or not self._is_complete(line):
+                if line == FINISHED:
+                    self.finished = order.missing == 0
+                    end += self.finished * len(line)
                     break
-                end += len(line)
-                self.finished = line == FINISHED
-                self.done += not self.finished and not _is_of_shard(line)
+                if not line.endswith(b'\n') or not self._is_complete(line, order):
+                    break
+                self.done, end = order.count, end + len(line)
             file.truncate(end)
 
-    def _is_complete(self, line: bytes) -> bool:
-        """Return whether a line is sound and the file it names exists at the recorded size."""
-        if line == FINISHED:
-            return True
-        try:
-            entry = parse(line, Line, self.path, CopyError)
-            row = entry.shard or entry.row
-            if row is None or (entry.row is not None and entry.row.shard is not None):
-                return True
-            return os.lstat(osp.join(self.dst, row.name)).st_size == row.bytes
-        except (CopyError, OSError, ValueError):
-            return False
+    def _is_complete(self, line: bytes, order: Order) -> bool:
+        """Return whether a line is sound and in order, and the file it names exists at the recorded size.
 
-    def cut(self, unit: int) -> None:
-        """Keep whole units of source files only, as a tar file's line stands before those of its images."""
-        if self.finished or self._file is None:
-            return
-        self.done -= self.done % unit
+        Raises:
+            OSError: a file that may exist, but cannot be looked at now.
+        """
+        try:
+            entry = parse_row(line, Line, self.path, CopyError)
+            row = order.check(entry)
+            if row is not None:
+                check_size(self.dst, row)
+        except (CopyError, RejectedError):
+            return False
+        return True
+
+    def cut(self, done: int) -> None:
+        """Keep the first ``done`` source files only."""
+        self.done, self.finished = done, False
         seen, end = 0, 0
         with open(self.path, 'rb') as file:
             for number, line in enumerate(file):
-                if number and seen == self.done:
+                if (number and seen == done) or line == FINISHED:
                     break
                 seen += number > 0 and not _is_of_shard(line)
                 end += len(line)
@@ -128,24 +135,75 @@ class Journal:
         """Append lines, all at once."""
         assert self._file is not None
         lines = list(lines)
-        self._file.write(b''.join(to_json(line) + b'\n' for line in lines))
-        self._file.flush()
+        with naming(self.path):
+            self._file.write(b''.join(to_json(line) + b'\n' for line in lines))
+            self._file.flush()
         self.done += sum(line.shard is None for line in lines)
 
     def finish(self) -> None:
         """Mark this part as finished, and flush to disk."""
         assert self._file is not None
-        if not self.finished:
-            self._file.write(FINISHED)
-            self.finished = True
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self.path):
+            if not self.finished:
+                self._file.write(FINISHED)
+                self.finished = True
+            self._file.flush()
+            os.fsync(self._file.fileno())
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+
+
+class Order:
+    """The order in which a part works: checks one line of its journal after another.
+
+    Args:
+        run: of the journal.
+        part: of the journal.
+
+    Attributes:
+        count: number of source files so far.
+    """
+
+    def __init__(self, run: Run, part: Part) -> None:
+        self._part, self._unit = part, run.unit
+        self._tarred, self._total = run.tarred, files_of(run.files, part, run.unit)
+        self._shard: str | None = None
+        self.count = 0
+
+    @property
+    def missing(self) -> int:
+        """Number of source files that are still to come."""
+        return self._total - self.count
+
+    def check(self, line: Line) -> FileRow | Row | None:
+        """Return the row of the file that a line stands for, or None: it is rejected, or within a tar file.
+
+        Raises:
+            CopyError: the line is not the next one of this part.
+        """
+        expected = index_of(self.count, self._part, self._unit) if self.missing else None
+        if line.i != expected:
+            raise CopyError(f'its journal has file number {line.i} where {expected} belongs')
+        row = line.shard or line.row
+        if row is not None and not safe_name(row.name):
+            raise CopyError(f'its journal names {row.name!r}, which is not a path')
+        if line.shard is not None:
+            if not self._tarred or self.count % self._unit or self._shard is not None:
+                raise CopyError(f'its journal has the tar file {line.shard.name!r} in the wrong place')
+            self._shard = line.shard.name
+            return line.shard
+        if (line.row is None) == (line.reject is None):
+            raise CopyError(f'its journal does not say whether file number {line.i} was encrypted or rejected')
+        if line.row is not None and (line.row.shard != self._shard or (line.row.shard is None) == self._tarred):
+            raise CopyError(f'its journal has {line.row.name!r} in the tar file {line.row.shard!r}')
+        self.count += 1
+        if self.count % self._unit == 0:
+            self._shard = None
+        return None if self._tarred else line.row
 
 
 def _is_of_shard(line: bytes) -> bool:
@@ -183,16 +241,22 @@ def opened(dst: str, part: Part) -> Iterator[tuple[Journal, int]]:
             yield journal, handle
         finally:
             journal.close()
-            if fresh and len(glob.glob(glob.escape(work) + '/*')) == 1:  # nothing but this lock
+            lock = osp.basename(journal.path).removesuffix('.jsonl') + '.lock'
+            if fresh and osp.isdir(work) and not set(os.listdir(work)) - {lock, DATASET}:
                 shutil.rmtree(work, ignore_errors=True)
                 if new:
                     with contextlib.suppress(OSError):
                         os.rmdir(dst)
 
 
-def journals(dst: str) -> list[str]:
-    """Return the paths of the journals in DST, sorted."""
-    return sorted(glob.glob(osp.join(glob.escape(osp.join(dst, WORK)), 'part-*-of-*.jsonl')))
+def check_no_update(dst: str) -> None:
+    """Check that no update of a finished copy was stopped; see :mod:`.update`.
+
+    Raises:
+        RefusedError: one was.
+    """
+    if any(osp.lexists(osp.join(dst, WORK, name)) for name in (UPDATE_JOURNAL, NEXT)):
+        raise RefusedError(f'an update of {dst!r} was stopped; continue it with hii-mm encrypt --update')
 
 
 def read_run(path: str) -> Run:
@@ -221,6 +285,6 @@ def read_lines(paths: Iterable[str]) -> Iterator[Line]:
             file.readline()
             for number, line in enumerate(file, 2):
                 if line != FINISHED:
-                    yield parse(line, Line, f'{path!r}, line {number}', CopyError)
+                    yield parse_row(line, Line, f'{path!r}, line {number}', CopyError)
 
     return heapq.merge(*map(read, paths), key=lambda line: line.i)

@@ -1,4 +1,4 @@
-"""``manifest.json``: the description of an encrypted copy. docs/reference/copy_format.md has the schema.
+"""``manifest.json``: the description of an encrypted copy. docs/reference/format.md has the schema.
 
 It is written and read line by line, so that a million images need no memory:
 one line for each value of the head, one for each image, and two for the
@@ -7,28 +7,31 @@ checksum and the signature of everything above.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import json
 import os
 import os.path as osp
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, BinaryIO
 
 import msgspec
 
 from ..encryption.keys import MasterKey
 from ..errors import ManifestError, UsageError
-from ..files import StrPath
+from ..files import StrPath, open_regular
 from .layout import MANIFEST, WORK
-from .parsing import convert, parse
+from .parsing import convert, parse, parse_row
 from .rows import FileRow, Row, to_json
 from .settings import Settings
 
-SCHEMA, VERSION = 'hii-mm manifest', 1
+SCHEMA, VERSION = 'hii-mm manifest', 2
 MAX_LINE = 1 << 20  # bytes
 MAX_HEAD = 64 * MAX_LINE
 _ROWS = b'"images": [\n'
+_OF_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG)
 _SHOWN = 80  # bytes of a damaged line in a message
 
 
@@ -83,16 +86,17 @@ def _tail(sha256: str, mac: str) -> bytes:
 
 
 class Counts(msgspec.Struct):
-    """How many source files were encrypted, and how many were not."""
+    """Numbers of encrypted and of rejected source files."""
 
     images: int
     rejected: int
 
 
 class _Head(msgspec.Struct):
-    """What must be in a head; the rest is for people."""
+    """Required fields of a head; the rest is for people."""
 
     key_fingerprint: str
+    dataset_id: Annotated[str, msgspec.Meta(pattern='^[0-9a-f]{32}$')]
     parameters: dict[str, Any]
     counts: Counts
     files: list[FileRow]
@@ -116,8 +120,9 @@ class Manifest:
     Attributes:
         path: of the file.
         head: all values above the rows, as they are in the file.
-        settings: the ``parameters``.
+        settings: the ``parameters``, with the ``dataset_id``.
         key_fingerprint: of the key that made the copy.
+        dataset_id: of the data set, 32 hex digits.
         counts: of source files.
         files: of the copy that are not images.
         listing: keyed checksum of the source files.
@@ -132,20 +137,24 @@ class Manifest:
             self.head = self._read_head(file)
         head = convert(self.head, _Head, repr(self.path), ManifestError)
         try:
-            self.settings = Settings.from_json(head.parameters)
+            self.settings = replace(Settings.from_json(head.parameters), dataset_id=head.dataset_id)
         except UsageError as error:
             raise ManifestError(f'{self.path!r}: {error}') from None
         self.key_fingerprint, self.listing = head.key_fingerprint, head.listing
+        self.dataset_id = head.dataset_id
         self.counts, self.files = head.counts, head.files
+        self._sha256 = ''
 
     def _open(self) -> BinaryIO:
         try:
-            return open(self.path, 'rb')
+            return open_regular(self.path)
         except OSError as error:
+            if error.errno not in _OF_THE_FILE:
+                raise
             raise ManifestError(self._why_missing(error)) from None
 
     def _why_missing(self, error: OSError) -> str:
-        """Return why there is no manifest, and what to do."""
+        """Return why the manifest is missing, and what to do."""
         folder = osp.dirname(self.path)
         if not osp.isdir(folder):
             return f'folder not found: {folder!r}'
@@ -195,18 +204,22 @@ class Manifest:
                 sums.add(line)
                 if rows and line != b'],\n':
                     what = f'{self.path!r} has a damaged line, {line[:_SHOWN]!r}'
-                    yield parse(line.rstrip(b',\n'), Row, what, ManifestError)
+                    yield parse_row(line.rstrip(b',\n'), Row, what, ManifestError)
                 rows = rows or line == _ROWS
         raise ManifestError(f'{self.path!r} is truncated: the checksum at its end is missing')
 
-    def check(self, key: MasterKey | None = None) -> None:
+    def check(self, key: MasterKey | None = None) -> str:
         """Read all rows and check the sums, see :meth:`rows`.
+
+        Returns:
+            The SHA-256 of the manifest.
 
         Raises:
             ManifestError: as :meth:`rows`.
         """
         for _ in self.rows(key):
             pass
+        return self._sha256
 
     def _check_sums(self, tail: bytes, sums: _Sums, signed: bool) -> None:
         """Raise ManifestError where the last two lines are not the sums of all others."""
@@ -215,3 +228,4 @@ class Manifest:
             raise ManifestError(f'{self.path!r} was changed: its SHA-256 does not match its content')
         if signed and not hmac.compare_digest(found.hmac, sums.hmac):
             raise ManifestError(f'{self.path!r} was changed or made with another key: its HMAC is wrong')
+        self._sha256 = found.sha256

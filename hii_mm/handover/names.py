@@ -1,16 +1,18 @@
-"""Which files are encrypted, and under which names."""
+"""Source files and their names in the copy."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import os.path as osp
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import msgspec
 
+from ..encryption.keyed import dataset_bytes, id_bytes
 from ..encryption.keys import MasterKey
 from ..errors import KeyFileError
 from ..files import StrPath, locked, write_atomically
@@ -44,9 +46,23 @@ class Entry(NamedTuple):
         return osp.splitext(self.file)[0]
 
 
-def pseudonym(key: MasterKey, image_id: str) -> str:
-    """Return 32 hex digits that replace a file name; they can be computed from the key and the id."""
-    return key.derive('hii-mm file name v1', image_id.encode('utf-8', 'surrogateescape'), length=16).hex()
+def pseudonym(key: MasterKey, image_id: str, dataset_id: str | bytes) -> str:
+    """Return 32 hex digits that replace a file name; they can be computed from the key and the ids."""
+    return key.derive('hii-mm file name v2', dataset_bytes(dataset_id), id_bytes(image_id), length=16).hex()
+
+
+def folder_pseudonym(key: MasterKey, folder: str) -> str:
+    """Return 32 hex digits that replace the name of a folder, given by its path below SRC.
+
+    They do not depend on the id of the data set, so that the class folders of
+    several copies under one key agree.
+    """
+    return key.derive('hii-mm folder name v1', id_bytes(folder), length=16).hex()
+
+
+def _pseudonym(key: MasterKey, image_id: str, settings: Settings) -> str:
+    """Return the pseudonym of an image in the data set of these settings."""
+    return pseudonym(key, image_id, str(settings.dataset_id))
 
 
 def scan(src: str) -> Iterator[tuple[str, str | None]]:
@@ -58,25 +74,31 @@ def scan(src: str) -> Iterator[tuple[str, str | None]]:
     Raises:
         OSError: a folder that cannot be read.
     """
+    too_deep = []
 
-    def stop(error: OSError) -> NoReturn:
-        raise error
+    def failed(error: OSError) -> None:
+        if error.errno != errno.ENAMETOOLONG:
+            raise error
+        too_deep.append(osp.relpath(error.filename, src))
 
-    for folder, folders, files in os.walk(src, onerror=stop):
+    for folder, folders, files in os.walk(src, onerror=failed):
         folders.sort()
         for name in sorted(folders):
             path = osp.join(folder, name)
             if osp.islink(path):
                 yield osp.relpath(path, src), 'a symbolic link to a folder, which is not followed'
+        below = osp.relpath(folder, src)
         for name in sorted(files):
-            yield osp.relpath(osp.join(folder, name), src), None
+            yield name if below == '.' else f'{below}/{name}', None
+    for folder in too_deep:
+        yield folder, 'a folder whose path is too long'
 
 
 def entries(
     found: Iterable[tuple[str, str | None]],
     settings: Settings,
     key: MasterKey,
-    flatten: Mapping[str, str] | None = None,
+    flat: bool = False,
 ) -> list[Entry]:
     """Return the entry of each file, sorted by its new name.
 
@@ -87,10 +109,10 @@ def entries(
         found: (path below SRC, None or why it is rejected), as :func:`scan` yields.
         settings: of the copy.
         key: for pseudonyms.
-        flatten: with ``rename``: the folder that each path is moved to. None
-            keeps all folders, as they are the class names.
+        flat: with ``rename``: leave all folders out, as they are no classes.
     """
     seen: dict[str, str] = {}
+    folders = {'': ''}
     out = []
     for file, reason in found:
         image_id, extension = osp.splitext(file)
@@ -101,17 +123,28 @@ def entries(
         if reason is not None:
             name = reported_name(file, key, settings)
         elif settings.rename:
-            folder = osp.dirname(file) if flatten is None else flatten[file]
-            name = osp.join(folder, pseudonym(key, image_id)) + settings.extension
+            folder = '' if flat else osp.dirname(file)
+            if folder not in folders:
+                folders[folder] = renamed_folder(folder, key, settings)
+            name = osp.join(folders[folder], _pseudonym(key, image_id, settings)) + settings.extension
         else:
             name = to_name(image_id, settings)
+            name = file if name == file else name  # one string, not two
         out.append(Entry(name, file, reason))
     return sorted(_without_clashes(out))
 
 
+def renamed_folder(folder: str, key: MasterKey, settings: Settings) -> str:
+    """Return the folder of renamed files: a pseudonym for each name on the path, except for classes that are kept."""
+    parts = folder.split('/')
+    paths = ['/'.join(parts[: i + 1]) for i in range(len(parts))]
+    kept = 1 if settings.keep_class_names else 0
+    return '/'.join([*parts[:kept], *(folder_pseudonym(key, path) for path in paths[kept:])])
+
+
 def to_name(image_id: str, settings: Settings) -> str:
     """Return the name in DST. In tar files a dot ends a sample's name, so dots within the name become %2E."""
-    if settings.format == 'shards':
+    if settings.format == 'shards' and ('.' in image_id or '%' in image_id):
         folder, stem = osp.split(image_id)
         image_id = osp.join(folder, stem.replace('%', '%25').replace('.', '%2E'))
     return image_id + settings.extension
@@ -119,7 +152,7 @@ def to_name(image_id: str, settings: Settings) -> str:
 
 def to_id(name: str, settings: Settings) -> str:
     """Return the image id of a name; the inverse of :func:`to_name`."""
-    folder, stem = osp.split(osp.splitext(name)[0])
+    folder, stem = osp.split(name.removesuffix(settings.extension))
     if settings.format == 'shards':
         stem = stem.replace('%2E', '.').replace('%25', '%')
     return osp.join(folder, stem)
@@ -127,7 +160,7 @@ def to_id(name: str, settings: Settings) -> str:
 
 def reported_name(file: str, key: MasterKey, settings: Settings) -> str:
     """Return the name of a source file that the trainer may see."""
-    return pseudonym(key, osp.splitext(file)[0]) if settings.rename else file
+    return _pseudonym(key, osp.splitext(file)[0], settings) if settings.rename else file
 
 
 def source_name(name: str, settings: Settings) -> str:
@@ -140,10 +173,16 @@ def reject_reason(image_id: str, extension: str, settings: Settings) -> str | No
     if extension.lower() in NOT_IMAGES:
         return 'not the extension of an image'
     parts = image_id.split('/')
-    if parts[0] in RESERVED:
-        return f'the name {parts[0]!r} is reserved in encrypted copies'
-    kept = parts[:-1] if settings.rename else parts
+    kept = parts
+    if settings.rename:
+        kept = parts[:-1][: 1 if settings.keep_class_names else 0]
+    if kept and kept[0] in RESERVED:
+        return f'the name {kept[0]!r} is reserved in encrypted copies'
     for part in kept:
+        if len(os.fsencode(part)) > MAX_NAME:
+            return f'a folder or file name of more than {MAX_NAME} bytes; use --rename'
+        if part.isprintable():  # most names; this is fast
+            continue
         if not all(c.isprintable() or c in JOINER or unicodedata.category(c) == 'Zs' for c in part):
             return 'control characters or invalid UTF-8 in its name' + ('' if settings.rename else '; use --rename')
     if not settings.rename and len(os.fsencode(osp.basename(to_name(image_id, settings)))) > MAX_NAME:
@@ -167,7 +206,7 @@ def sources(src: str, settings: Settings, key: MasterKey | None) -> dict[str, li
     for file, reason in scan(src):
         image_id = osp.splitext(file)[0]
         if reason is None:
-            name = pseudonym(key, image_id) if settings.rename and key is not None else image_id
+            name = _pseudonym(key, image_id, settings) if settings.rename and key is not None else image_id
             found.setdefault(name, []).append(file)
     for files in found.values():
         files.sort(key=lambda file: reject_reason(*osp.splitext(file), settings) is not None)

@@ -1,4 +1,4 @@
-"""Which part of a data set a process encrypts: (index from 0, number of parts)."""
+"""Parts of a data set, each encrypted by one process: (index from 0, number of parts)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,25 @@ def check_part(part: Part) -> Part:
     if not 0 <= part[0] < part[1]:
         raise UsageError(f'part must be (index, number of parts) with 0 <= index < number, got {part!r}')
     return part
+
+
+def index_of(count: int, part: Part, unit: int) -> int:
+    """Return the number in the listing of a part's file number ``count``; units go round the parts in turn.
+
+    Args:
+        count: from 0.
+        part: (index, number of parts).
+        unit: files that stay together: those of one tar file, or 1.
+    """
+    rank, world = part
+    return (count // unit * world + rank) * unit + count % unit
+
+
+def files_of(files: int, part: Part, unit: int) -> int:
+    """Return how many of a number of files belong to a part; see :func:`index_of`."""
+    rank, world = part
+    whole, rest = divmod(files, unit * world)
+    return whole * unit + min(max(rest - rank * unit, 0), unit)
 
 
 def part_of(environ: Mapping[str, str]) -> Part:

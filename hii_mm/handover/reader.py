@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import os.path as osp
-import stat
 from collections.abc import Callable, Iterable, Iterator
 
 from ..errors import CopyError, ManifestError, RejectedError
-from ..images import read_file
+from ..images import MAX_BYTES, read_file
 from . import shards
 from .layout import safe_name
 from .rows import Row
 from .settings import Settings
+from .sizes import check_size, size_of, wrong_size
 
 Report = Callable[[str, str], object]
 
@@ -51,16 +50,20 @@ def _from_shards(dst: str, rows: Iterable[Row], report: Report) -> Iterator[tupl
         shard = _check(row.shard)
         _check(row.name)
         try:
-            if not _is_regular(osp.join(dst, shard)):
-                raise CopyError(f'{shard}: missing, or not a regular file')
-            for name, data in shards.read_members(osp.join(dst, shard)):
+            size_of(osp.join(dst, shard))
+            for name, size, read in shards.read_members(osp.join(dst, shard)):
                 if row is not None and row.shard == shard and name == row.name:
-                    yield row, data
+                    if size == row.bytes <= MAX_BYTES:
+                        yield row, read()
+                    else:
+                        report(f'{shard}/{name}', wrong_size(size, row.bytes))
                     row = next(rows, None)
                 elif not name.endswith(('.cls', '.json')):
                     report(f'{shard}/{name}', 'not in the manifest, or not in its order')
         except ManifestError:
             raise
+        except RejectedError as error:
+            report(shard, f'{shard}: {error}')
         except CopyError as error:
             report(shard, str(error))
         while row is not None and row.shard == shard:
@@ -68,22 +71,14 @@ def _from_shards(dst: str, rows: Iterable[Row], report: Report) -> Iterator[tupl
             row = next(rows, None)
 
 
-def _is_regular(path: str) -> bool:
-    try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except OSError:
-        return False
-
-
 def row_bytes(dst: str, row: Row, data: bytes | None) -> bytes:
     """Return the content of an image: that from its tar file, or that of its own file.
 
     Raises:
-        RejectedError: the file is missing or not a regular file.
+        RejectedError: the file is missing, not a regular file, or of another size.
+        OSError: it cannot be read.
     """
     if data is not None:
         return data
-    path = osp.join(dst, row.name)
-    if not _is_regular(path):
-        raise RejectedError('not a regular file' if osp.lexists(path) else 'missing')
+    check_size(dst, row)
     return read_file(dst, row.name)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import numpy as np
 
+from .coco_schema import Rle
 from .parsing import fits
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class _Rle(msgspec.Struct):
-    size: tuple[int, int]
-    counts: str | list[Count]
+_MAX_SHIFT = 35  # bits of a count in compressed text, of which each letter has five
 
 
 def decode(segmentation: Any, hw: tuple[int, int]) -> np.ndarray | None:
@@ -27,11 +22,13 @@ def decode(segmentation: Any, hw: tuple[int, int]) -> np.ndarray | None:
     Returns:
         uint8 (h, w) of 0 and 1; None where these are not run lengths of such an image.
     """
-    rle, pixels = fits(segmentation, _Rle), hw[0] * hw[1]
+    rle, pixels = fits(segmentation, Rle), hw[0] * hw[1]
     if rle is None or rle.size != hw:
         return None
-    runs = _from_text(rle.counts) if isinstance(rle.counts, str) else rle.counts
-    if runs is None or not all(0 <= run <= pixels for run in runs) or sum(runs) != pixels:
+    runs = _from_text(rle.counts, pixels) if isinstance(rle.counts, str) else rle.counts
+    if runs is None or len(runs) > pixels + 1:
+        return None
+    if any(run > pixels for run in runs) or sum(runs) != pixels:  # each before the sum: NumPy's would wrap around
         return None
     values = (np.arange(len(runs)) % 2).astype(np.uint8)
     return np.ascontiguousarray(np.repeat(values, np.array(runs, np.int64)).reshape(hw[::-1]).T)
@@ -60,18 +57,28 @@ def _to_text(counts: list[int]) -> str:
     return ''.join(out)
 
 
-def _from_text(text: str) -> list[int] | None:
-    """Return the counts of :func:`_to_text`, or None where the text ends within a count."""
+def _from_text(text: str, pixels: int) -> list[int] | None:
+    """Return the counts of :func:`_to_text`.
+
+    None where a letter is not one of the 64, the text ends within a count, or
+    the counts are more, larger or in sum more than an image of ``pixels`` has.
+    """
     counts: list[int] = []
-    value, shift = 0, 0
+    value, shift, left = 0, 0, pixels
     for letter in text:
         bits = ord(letter) - 48
+        if not 0 <= bits < 64 or shift >= _MAX_SHIFT or len(counts) > pixels:
+            return None
         value |= (bits & 0x1F) << shift
         shift += 5
         if bits & 0x20:
             continue
         if bits & 0x10:
             value -= 1 << shift
-        counts.append(value + counts[-2] if len(counts) > 2 else value)
+        count = value + counts[-2] if len(counts) > 2 else value
+        left -= count
+        if count < 0 or left < 0:
+            return None
+        counts.append(count)
         value, shift = 0, 0
     return counts if shift == 0 else None

@@ -35,6 +35,7 @@ class Row(msgspec.Struct, omit_defaults=True):
         mode: of the pixels: 'L', 'I;16', 'LA', 'RGB' or 'RGBA'.
         plain_hw: (h, w) in pixels before the encryption, resized if asked for.
         encrypted_hw: (h, w) in pixels.
+        source: 16 hex digits, keyed digest of the source file, which ``update`` compares.
         shard: name of the tar file, or None.
     """
 
@@ -44,11 +45,12 @@ class Row(msgspec.Struct, omit_defaults=True):
     mode: str
     plain_hw: tuple[int, int]
     encrypted_hw: tuple[int, int]
+    source: str
     shard: str | None = None
 
 
 class Reject(msgspec.Struct):
-    """A file that was not encrypted: its name as the trainer sees it, and the reason."""
+    """A file that was not encrypted: its name as the trainer sees it, and the reason; or a malformed annotation."""
 
     name: str
     reason: str
@@ -70,6 +72,8 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True):
         i: number of the source file in the listing.
         annotations: the encrypted annotations.
         dropped: how often what was left out of the annotations.
+        odd: annotations that are malformed, and why.
+        turned: whether it has annotations and an EXIF orientation.
         reject: why the file was not encrypted.
         row: the encrypted image.
     """
@@ -78,6 +82,8 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True):
     i: int
     annotations: list[Moved] | None = None
     dropped: dict[str, int] | None = None
+    odd: list[Reject] | None = None
+    turned: bool = False
     reject: Reject | None = None
     row: Row | None = None
 

@@ -1,4 +1,4 @@
-"""What decides the output of a run: the first line of a journal, and the head of the manifest."""
+"""Description of a run: the first line of a journal, and the head of the manifest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from ..encryption.keyed import PLAN_VERSION
 from ..encryption.keys import MasterKey
-from ..errors import RefusedError
+from ..errors import OtherRunError
 from ..files import sha256_file
 from ..version import __version__
 from .coco import AnnotationFile
@@ -28,12 +28,13 @@ class CocoHead(msgspec.Struct):
 
 
 class Run(msgspec.Struct, omit_defaults=True):
-    """What all parts of a run, and its continuations, have in common.
+    """Everything that all parts of a run and its continuations share.
 
     Attributes:
         tool: versions of the packages.
         plan_version: of the derivation of plans from the key.
         key_fingerprint: of the master key.
+        dataset_id: of the :class:`.settings.Settings`.
         parameters: of the :class:`.settings.Settings`.
         annotations: the COCO files.
         files: number of source files.
@@ -44,11 +45,23 @@ class Run(msgspec.Struct, omit_defaults=True):
     tool: dict[str, str]
     plan_version: int
     key_fingerprint: str
+    dataset_id: str
     parameters: dict[str, Any]
     annotations: list[CocoHead]
     files: int
     listing: str
     classes: list[str] | None = None
+
+    @property
+    def tarred(self) -> bool:
+        """Whether the images are written to tar files."""
+        return self.parameters.get('format') == 'shards'
+
+    @property
+    def unit(self) -> int:
+        """Number of source files that stay together: those of one tar file, or 1."""
+        size = self.parameters.get('shard_size')
+        return size if self.tarred and isinstance(size, int) and size > 0 else 1
 
 
 def describe(
@@ -60,6 +73,7 @@ def describe(
         tool={'hii_mm': __version__, 'python': platform.python_version(), **packages},
         plan_version=PLAN_VERSION,
         key_fingerprint=key.fingerprint,
+        dataset_id=str(settings.dataset_id),
         parameters=settings.to_json(),
         annotations=[CocoHead(part.name, part.categories) for part in annotations],
         files=len(listing),
@@ -89,13 +103,13 @@ def check_same_run(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Check that two runs, as JSON values, agree.
 
     Raises:
-        RefusedError: they do not; the message names the first value that differs.
+        OtherRunError: they do not; the message names the first value that differs.
     """
     flat_old, flat_new = dict(_flat(old)), dict(_flat(new))
     derived = 'parameters.encrypted_patch_size'  # named last: it follows from the others
     for name in sorted(flat_old.keys() | flat_new.keys(), key=lambda name: (name == derived, name)):
         if flat_old.get(name) != flat_new.get(name):
-            raise RefusedError(
+            raise OtherRunError(
                 f'DST was begun with {name} = {flat_old.get(name)!r}, but now it is {flat_new.get(name)!r}; '
                 'use the same value, or choose a new folder'
             )

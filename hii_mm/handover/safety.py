@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import os.path as osp
 
-from ..encryption.keys import MasterKey, read_key
+from ..encryption import MasterKey, read_key
+from ..encryption.keyfile import Passphrase
 from ..errors import CannotDecryptError, RefusedError, UsageError
 from ..files import StrPath
-from .layout import copy_around, within
+from .layout import WORK_OUT, copy_around, within
 
 NAMES_SUFFIX = '.names.jsonl'
 
@@ -31,12 +32,13 @@ def check_outside_copy(path: StrPath, what: str) -> None:
         )
 
 
-def load_key(key: MasterKey | StrPath, insecure: bool = False) -> MasterKey:
+def load_key(key: MasterKey | StrPath, insecure: bool = False, passphrase: Passphrase | None = None) -> MasterKey:
     """Return a master key, read from its file if given by path.
 
     Args:
         key: the key, or the path of its file.
         insecure: accept a file that other users can read.
+        passphrase: see :func:`.keyfile.read_key`.
 
     Raises:
         UsageError: the file lies inside an encrypted copy.
@@ -45,7 +47,7 @@ def load_key(key: MasterKey | StrPath, insecure: bool = False) -> MasterKey:
     if isinstance(key, MasterKey):
         return key
     check_outside_copy(key, 'the key file')
-    return read_key(key, insecure)
+    return read_key(key, insecure, passphrase)
 
 
 def check_key_place(keyfile: StrPath | None, src: StrPath, dst: StrPath) -> None:
@@ -109,11 +111,11 @@ def check_output(out: StrPath, dst: StrPath) -> None:
     """Check that the copy DST can be decrypted to OUT.
 
     Raises:
-        CannotDecryptError: OUT is not a new or empty folder, or plain images
-            would lie inside a copy.
+        CannotDecryptError: OUT is neither a new or empty folder nor left by a
+            decryption that was stopped, or plain images would lie inside a copy.
     """
     named = os.fspath(out)
-    if osp.lexists(out) and (not osp.isdir(out) or os.listdir(out)):
+    if osp.lexists(out) and not (osp.isdir(out) and (not os.listdir(out) or WORK_OUT in os.listdir(out))):
         raise CannotDecryptError(f'OUT {named!r} is not empty; choose a new folder')
     around = copy_around(out)
     if around is not None and around != osp.realpath(dst):

@@ -1,4 +1,4 @@
-"""How a data set is encrypted: the ``parameters`` of a manifest."""
+"""Settings of an encrypted data set: the ``parameters`` of a manifest."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from ..encryption import Scheme, checks
+from ..encryption.keyed import dataset_bytes
 from ..encryption.scheme import remainder_of
 from ..errors import InvalidTypeError, InvalidValueError, UsageError
 from .parsing import convert
 
 FITS = ('crop', 'resize', 'pad')
+FRAMES = ('upright', 'raw')
 EXTENSIONS = {'png': '.png', 'webp': '.webp', 'jpeg': '.jpg', 'shards': '.png'}
 JPEG_BLOCK = 8  # pixels: JPEG is written without chroma subsampling
 SHARD_SIZE = 1000
@@ -34,6 +36,13 @@ class Settings:
         format: 'png', 'webp', 'jpeg' or 'shards'.
         rename: replace file names by keyed pseudonyms.
         shard_size: source files per tar file.
+        dataset_id: 32 hex digits that stand for the data set in the derivation of
+            plans and pseudonyms. It is no parameter: a manifest names it apart from
+            these. None until a run has drawn one.
+        keep_class_names: with ``rename``: leave the first folder of each path, the
+            class of its images, readable.
+        boxes_frame: what annotations of an image with an EXIF orientation refer
+            to: 'upright', the image as viewers show it, or 'raw', as its pixels are stored.
 
     Raises:
         InvalidTypeError, InvalidValueError: a value that is not accepted.
@@ -45,6 +54,9 @@ class Settings:
     format: str = 'png'
     rename: bool = False
     shard_size: int = SHARD_SIZE
+    dataset_id: str | None = None
+    keep_class_names: bool = False
+    boxes_frame: str = 'upright'
 
     def __post_init__(self) -> None:
         if not isinstance(self.scheme, Scheme):
@@ -52,6 +64,12 @@ class Settings:
         checks.one_of('format', self.format, tuple(EXTENSIONS))
         checks.whole('shard_size', self.shard_size, 1)
         checks.flag('rename', self.rename)
+        checks.flag('keep_class_names', self.keep_class_names)
+        if self.keep_class_names and not self.rename:
+            raise InvalidValueError('keep_class_names needs rename, as names are readable without it')
+        checks.one_of('boxes_frame', self.boxes_frame, FRAMES)
+        if self.dataset_id is not None:
+            self._set('dataset_id', dataset_bytes(self.dataset_id).hex())
         if isinstance(self.size, (tuple, list)):
             self._set('size', checks.pair('size', self.size, 1))
         elif self.size is not None:
@@ -110,6 +128,7 @@ class Settings:
             values['grid'] = scheme.mixup.grid
         values['size'] = list(self.size) if isinstance(self.size, tuple) else self.size
         values |= {'fit': self.fit, 'format': self.format, 'rename': self.rename}
+        values |= {'keep_class_names': self.keep_class_names, 'boxes_frame': self.boxes_frame}
         if self.format == 'shards':
             values['shard_size'] = self.shard_size
         values['encrypted_patch_size'] = list(scheme.core_size)
@@ -132,7 +151,16 @@ class Settings:
             window=given.window,
             grid=given.grid,
         )
-        return cls(scheme, given.size, given.fit, given.format, given.rename, given.shard_size)
+        return cls(
+            scheme,
+            given.size,
+            given.fit,
+            given.format,
+            given.rename,
+            given.shard_size,
+            keep_class_names=given.keep_class_names,
+            boxes_frame=given.boxes_frame,
+        )
 
 
 class _Parameters(msgspec.Struct, forbid_unknown_fields=True):
@@ -149,5 +177,7 @@ class _Parameters(msgspec.Struct, forbid_unknown_fields=True):
     fit: str | None = None
     format: str = 'png'
     rename: bool = False
+    keep_class_names: bool = False
+    boxes_frame: str = 'upright'
     shard_size: int = SHARD_SIZE
     encrypted_patch_size: Any = None

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import os.path as osp
-import stat
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from ..encryption import MasterKey, checks
 from ..errors import CopyError, ManifestError, RejectedError, UsageError
-from ..files import StrPath, sha256_file
+from ..files import StrPath, naming
 from ..images import decode_as, encode, read_file
 from ..progress import Progress, counted, silent
 from . import names, safety
+from .file_checker import FileChecker
 from .job import encrypted
-from .layout import ANNOTATIONS, MANIFEST, REJECTS, safe_name
+from .layout import ANNOTATIONS, MANIFEST, REJECTS, WORK, safe_name
 from .manifest import Manifest
 from .parsing import parse_lines
 from .pool import ordered
@@ -25,8 +25,7 @@ from .reader import pictures, row_bytes
 from .results import Problem, Verification
 from .rows import FileRow, Reject, Row
 from .settings import Settings
-
-WRONG_SUM = 'its SHA-256 does not match the manifest'
+from .sizes import WRONG_SUM, check_size
 
 
 def verify(
@@ -34,16 +33,19 @@ def verify(
     *,
     key: MasterKey | StrPath | None = None,
     against: StrPath | None = None,
+    deep: bool = False,
     workers: int = 1,
     progress: Progress = silent,
 ) -> Verification:
-    """Check every file of a copy.
+    """Check every file of a copy: images and tar files by their size, or with ``deep`` by their content.
 
     Args:
         dst: the copy.
         key: the master key, or the path of its file, to check the signature.
             Without it only checksums and sizes are checked, which anybody can make.
-        against: the source folder, to encrypt it again and compare; needs the key.
+        against: the source folder, to encrypt it again and compare; needs the key, and implies ``deep``.
+        deep: read every byte of every file, compare checksums and decode the
+            images. Without it a file that was changed, but has its size, is not found.
         workers: number of processes.
         progress: called after each image.
 
@@ -52,14 +54,16 @@ def verify(
 
     Raises:
         UsageError: ``against`` without ``key``, not a folder, or a key that cannot be used.
+        OSError: a file that cannot be read now, which says nothing about the copy.
     """
+    deep = checks.flag('deep', deep) or against is not None
     workers = checks.whole('workers', workers, 1)
     secret = None if key is None else safety.load_key(key)
     if against is not None and secret is None:
         raise UsageError('against needs the key, as the source is encrypted again')
     if against is not None and not osp.isdir(against):
         raise UsageError(f'source folder not found: {os.fspath(against)!r}')
-    result = Verification(signed=secret is not None, compared=against is not None)
+    result = Verification(signed=secret is not None, deep=deep, compared=against is not None)
     src = None if against is None else osp.realpath(against)
     check = _Check(osp.realpath(dst), secret, src, result)
     try:
@@ -74,7 +78,7 @@ class _Check:
 
     def __init__(self, dst: str, key: MasterKey | None, src: str | None, result: Verification) -> None:
         self._dst, self._key, self._src, self._result = dst, key, src, result
-        self._known = {MANIFEST}
+        self._known, self._shards = {MANIFEST}, set[str]()
 
     def report(self, name: str, reason: str) -> None:
         """Add a problem."""
@@ -93,8 +97,12 @@ class _Check:
             )
         if osp.islink(manifest.path):
             self.report(MANIFEST, 'not a regular file')
+        shards = manifest.settings.format == 'shards'
         for row in manifest.files:
-            self._check_file(row)
+            tarred = shards and row.name.endswith('.tar')
+            self._check_file(row, deep=self._result.deep or not tarred)
+            if tarred:
+                self._shards.add(row.name)
         sources = {} if self._src is None else names.sources(self._src, manifest.settings, self._key)
         try:
             self._check_images(manifest, sources, workers, progress)
@@ -105,25 +113,24 @@ class _Check:
         self._check_extra_files()
         self._check_left_out(manifest, sources)
 
-    def _check_file(self, row: FileRow) -> None:
+    def _check_file(self, row: FileRow, deep: bool) -> None:
         """Check a file that is not an image."""
-        self._known.add(row.name)
-        path = osp.join(self._dst, row.name)
         if not safe_name(row.name):
             self.report(MANIFEST, f'contains {row.name!r}, which is not a path inside the copy')
-        elif not osp.lexists(path):
-            self.report(row.name, 'missing')
-        elif not stat.S_ISREG(os.lstat(path).st_mode):
-            self.report(row.name, 'not a regular file')
-        elif sha256_file(path) != (row.sha256, row.bytes):
-            self.report(row.name, WRONG_SUM)
+            return
+        self._known.add(row.name)
+        _, _, problem = FileChecker(self._dst)((row, deep, 0, ()))
+        if problem is not None:
+            self.report(row.name, problem)
 
     def _check_images(
         self, manifest: Manifest, sources: dict[str, list[str]], workers: int, progress: Progress
     ) -> None:
         """Check every image, and remove from ``sources`` those that became one."""
         settings = manifest.settings
-        args = (self._dst, settings, self._key, self._src)
+        args = (self._dst, settings, self._key, self._src, self._result.deep)
+        if not self._result.deep:
+            workers = 1  # a size is read faster than it is sent to another process
         batch = 1 if settings.format == 'shards' else 16  # of tar files the contents are sent to the workers
         results = ordered(self._images(manifest, sources), workers, Checker, args, batch=batch)
         for name, reason in counted(results, progress, manifest.counts.images):
@@ -135,9 +142,16 @@ class _Check:
     ) -> Iterator[tuple[Row, bytes | None, list[str]]]:
         """Yield each row, its content if from a tar file, and the source files it may come from."""
         settings = manifest.settings
-        for row, data in pictures(self._dst, manifest.rows(self._key), settings, self.report):
+        rows = manifest.rows(self._key)
+        used = set[str]()
+        images = pictures(self._dst, rows, settings, self.report) if self._result.deep else self._listed(rows)
+        for row, data in images:
             self._result.images += 1
-            if data is None:
+            if row.shard is not None and row.shard not in self._shards:
+                self.report(row.name, f'its tar file {row.shard!r} is not listed in the manifest')
+            if row.shard is not None:
+                used.add(row.shard)
+            if row.shard is None:
                 if row.name in self._known:
                     self.report(row.name, 'listed twice in the manifest')
                 self._known.add(row.name)
@@ -145,10 +159,22 @@ class _Check:
             if self._src is not None and not files:
                 self.report(row.name, 'SRC has no image that it comes from')
             yield row, data, files
+        for shard in sorted(self._shards - used):
+            self.report(shard, 'the manifest lists no image in it')
+
+    def _listed(self, rows: Iterable[Row]) -> Iterator[tuple[Row, None]]:
+        """Yield each row without the content of its image."""
+        for row in rows:
+            if not safe_name(row.name):
+                raise ManifestError(f'the manifest contains {row.name!r}, which is not a path inside the copy')
+            yield row, None
 
     def _check_extra_files(self) -> None:
         """Report files and links that the manifest does not list."""
         for folder, folders, found in os.walk(self._dst):
+            if folder == self._dst and WORK in folders:
+                folders.remove(WORK)
+                self.report(WORK, 'left by a run that was stopped; run the same hii-mm command again to finish it')
             links = [name for name in folders if osp.islink(osp.join(folder, name))]
             for name in sorted(found + links):
                 below = osp.relpath(osp.join(folder, name), self._dst)
@@ -173,14 +199,19 @@ class _Check:
 class Checker:
     """Checks one image after another; made once in each process by :func:`.pool.ordered`."""
 
-    def __init__(self, dst: str, settings: Settings, key: MasterKey | None, src: str | None) -> None:
-        self._dst, self._settings, self._key, self._src = dst, settings, key, src
+    def __init__(self, dst: str, settings: Settings, key: MasterKey | None, src: str | None, deep: bool) -> None:
+        self._dst, self._settings, self._key, self._src, self._deep = dst, settings, key, src, deep
 
     def __call__(self, item: tuple[Row, bytes | None, list[str]]) -> tuple[str, str | None]:
         """Check (row, content or None, source files); returns the name, and the problem or None."""
         row, data, files = item
         try:
-            return row.name, self._problem(row, row_bytes(self._dst, row, data), files)
+            if self._deep:
+                with naming(osp.join(self._dst, row.shard or row.name)):
+                    return row.name, self._problem(row, row_bytes(self._dst, row, data), files)
+            if row.shard is None:
+                check_size(self._dst, row)
+            return row.name, None
         except RejectedError as error:
             return row.name, str(error)
 

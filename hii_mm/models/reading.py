@@ -13,7 +13,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Reading:
-    """What a backbone reads.
+    """Properties of the images that a backbone reads.
 
     Attributes:
         name: class of the backbone.

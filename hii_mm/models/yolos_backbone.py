@@ -216,7 +216,7 @@ class YOLOSBackbone(BaseModule):
 
     @property
     def mixes_inside(self) -> bool:
-        """Whether it mixes plain images itself."""
+        """True if it mixes plain images itself."""
         return self.patch_embed.mixes_inside
 
     def init_weights(self) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
+from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
-from ..encryption import BBOX_MODES, MasterKey, Plan, Scheme, checks, image_id, read_key
+from ..encryption import BBOX_MODES, MasterKey, Plan, Scheme, checks, image_id, read_key, read_passphrase
+from ..encryption.keyfile import PASSPHRASE_VARIABLE
 from ..errors import InvalidTypeError, InvalidValueError, KeyFileError
+from ..handover import Manifest
+from ..presets import warning
 from ..registry import TRANSFORMS, register
 from .annotations import Results, refuse_unmovable, shuffle_annotations
 
@@ -23,7 +30,8 @@ class PatchShuffle(BaseTransform):
 
     Put it after every augmentation and before ``Pack*Inputs``:
     :class:`hii_mm.training.hooks.CheckEncryption` refuses transforms that
-    follow it and may move pixels.
+    follow it and may move pixels. A scheme of which a measured attack recovers
+    much is logged once, see :func:`hii_mm.presets.warning`.
 
     Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
     arXiv 2306.03679, section 3.2. ``gap``, ``drop_ratio``, ``orient`` and
@@ -73,12 +81,17 @@ class PatchShuffle(BaseTransform):
             file, such as 'HII_MM_KEY_FILE'; never a key or a path, as configs
             are copied into work dirs and logs. Each image then gets the
             permutation that ``hii-mm encrypt`` gives it. None draws a fresh
-            one each time.
+            one each time. Of a key with a passphrase, HII_MM_PASSPHRASE_FILE
+            must hold the path of a file with the passphrase.
         return_permutation: add the permutation to the results. With it, the
             shuffle can be undone.
         image_root: with ``key``: the folder that was, or would be, SRC of
             ``hii-mm encrypt``. The id of an image is the path of ``img_path``
             below it, without the extension.
+        dataset: with ``key``: the id of the data set, 32 hex digits, or the
+            folder of an encrypted copy, whose manifest names it. Pictures of
+            another data set need an id of their own, see
+            :func:`hii_mm.encryption.new_dataset_id`.
 
     Attributes:
         scheme: the :class:`hii_mm.encryption.Scheme`.
@@ -86,6 +99,7 @@ class PatchShuffle(BaseTransform):
     Raises:
         KeyFileError: the variable is not set, or the key file is missing or
             readable by other users.
+        ManifestError: ``dataset`` is neither an id nor an encrypted copy.
         InvalidTypeError, InvalidValueError: a value that is not accepted, an
             image that cannot be cut into patches, or results that hold
             keypoints or proposals.
@@ -103,6 +117,7 @@ class PatchShuffle(BaseTransform):
         key: str | None = None,
         return_permutation: bool = False,
         image_root: str | None = None,
+        dataset: str | None = None,
     ) -> None:
         self.scheme = Scheme(
             patch_size, gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, remainder=remainder
@@ -110,10 +125,15 @@ class PatchShuffle(BaseTransform):
         self.bbox_mode = checks.one_of('bbox_mode', bbox_mode, BBOX_MODES)
         self.return_permutation = return_permutation
         self.key, self.image_root = _variable(key), image_root
-        if (self.key is None) != (image_root is None):
-            raise InvalidValueError('key needs image_root, and image_root needs key: the SRC of hii-mm encrypt')
+        if not (self.key is None) == (image_root is None) == (dataset is None):
+            raise InvalidValueError(
+                'key, image_root and dataset need each other: image_root is SRC of hii-mm encrypt, and dataset its '
+                'DST, or the dataset_id in the manifest of DST'
+            )
+        self.dataset_id = None if dataset is None else _dataset_id(dataset)
         self._worker_rng: tuple[int | None, np.random.Generator | None] = (None, None)
         self._master: MasterKey | None = None
+        _log_warning(self.scheme.with_remainder('error'))
 
     def _rng(self) -> np.random.Generator:
         """Return NumPy's global stream, as mm seeds it; in a worker, a stream of its own.
@@ -141,8 +161,9 @@ class PatchShuffle(BaseTransform):
         if self._master is None:
             if self.key is None or not os.environ.get(self.key):
                 raise KeyFileError(f'PatchShuffle(key={self.key!r}): the environment variable {self.key} is not set')
-            self._master = read_key(os.environ[self.key])
-        return self.scheme.plan(plain_shape, key=self._master, image_id=image_id(path, str(self.image_root)))
+            self._master = read_key(os.environ[self.key], passphrase=_passphrase())
+        name = image_id(path, str(self.image_root))
+        return self.scheme.plan(plain_shape, key=self._master, image_id=name, dataset_id=self.dataset_id)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the key out: each process reads it by itself."""
@@ -169,6 +190,34 @@ class PatchShuffle(BaseTransform):
             f'{type(self).__name__}({self.scheme.label}, remainder={self.scheme.remainder!r}, '
             f'bbox_mode={self.bbox_mode!r}, key={self.key!r}, return_permutation={self.return_permutation})'
         )
+
+
+@functools.cache
+def _log_warning(scheme: Scheme) -> None:
+    """Log, once in a process for each scheme, that a measured attack recovers much of what it hides."""
+    text = warning(scheme)
+    if text is not None:
+        print_log(f'PatchShuffle, unless PatchMixup stands before it: {text}', 'current', logging.WARNING)
+
+
+def _dataset_id(dataset: Any) -> str:
+    """Return the id of a data set, as it is or from the manifest of a copy.
+
+    Raises:
+        InvalidTypeError: not a str.
+        ManifestError: neither an id nor an encrypted copy.
+    """
+    if not isinstance(dataset, str):
+        raise InvalidTypeError(f'dataset must be 32 hex digits or a folder, got {dataset!r}')
+    if re.fullmatch(r'[0-9a-fA-F]{32}', dataset):
+        return dataset.lower()
+    return Manifest(dataset).dataset_id
+
+
+def _passphrase() -> Callable[[], str] | None:
+    """Return a function that reads the passphrase from the file that the environment names, or None."""
+    path = os.environ.get(PASSPHRASE_VARIABLE)
+    return (lambda: read_passphrase(path)) if path else None
 
 
 def _variable(key: Any) -> str | None:

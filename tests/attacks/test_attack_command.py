@@ -18,6 +18,7 @@ from hii_mm.attacks import api
 from hii_mm.cli import attack as command
 from hii_mm.cli import attack_train
 from hii_mm.cli.main import main
+from hii_mm.encryption import read_key, write_key
 
 
 @pytest.fixture(scope='module')
@@ -66,6 +67,19 @@ TRY = ['--strategy', 'shuffle', '--size', 96, '--repeats', 1]
 def test_the_names_in_the_help_are_those_of_the_library():
     assert tuple(api.DEFAULT) == command.DEFAULT
     assert tuple(sorted(api.trainable())) == attack_train.TRAINABLE
+
+
+@pytest.mark.parametrize(
+    'flags, scheme',
+    [
+        (['--gap', 1], Scheme(16, gap=1)),
+        (['--orient'], Scheme(16, orient=True)),
+        (['--preset', 'paper-mi'], Scheme(16, strategy='mixup')),
+    ],
+)
+def test_one_flag_of_a_scheme_is_enough(folder, tmp_path, capsys, flags, scheme):
+    attack(folder, *flags, '--size', 96, '--repeats', 1, '--attacks', 'identity', '--out', tmp_path / 'r')
+    assert capsys.readouterr().out.splitlines()[0] == scheme.label
 
 
 def test_it_prints_a_line_for_each_attack_and_where_the_report_is(folder, tmp_path, capsys):
@@ -118,6 +132,18 @@ def test_a_sweep_prints_each_scheme_and_draws_curves(folder, tmp_path, capsys):
     assert schemes == ['RS p 16, gap 0', 'RS p 16, gap 2', 'RS p 16, gap 0, orient']
     assert (tmp_path / 'identity-gap.png').is_file()
     assert (tmp_path / 'identity-orient.png').is_file()
+
+
+def test_a_key_with_a_passphrase(owner, tmp_path, capsys):
+    write_key(tmp_path / 'sealed', read_key(owner / 'key'), 'five words')
+    (tmp_path / 'words').write_text('five words')
+    (tmp_path / 'words').chmod(0o600)
+    words = [owner / 'dst', '--attacks', 'identity', '--against', owner / 'src', '--key', tmp_path / 'sealed']
+    attack(*words, '--passphrase-file', tmp_path / 'words', '--out', tmp_path / 'out')
+    assert read(tmp_path / 'out')['results']
+    (tmp_path / 'words').write_text('other words')
+    attack(*words, '--passphrase-file', tmp_path / 'words', '--out', tmp_path / 'out', code=2)
+    assert 'the passphrase is wrong' in capsys.readouterr().err
 
 
 def test_an_encrypted_copy_with_and_without_the_truth(owner, tmp_path, monkeypatch):
@@ -186,8 +212,11 @@ def test_nothing_can_be_attacked(tmp_path, capsys):
         (['PHOTOS', '--strategy', 'shuffle', '--encrypted', '--sweep', 'gap=0:1'], 'plain'),
         (['PHOTOS', '--strategy', 'shuffle', '--sweep', 'drop=0:inf'], "got 'drop=0:inf'"),
         (['PHOTOS', '--strategy', 'shuffle', '--config', 'c.py'], '--config and --strategy both describe a scheme'),
+        (['PHOTOS', '--preset', 'paper-rs', '--config', 'c.py'], '--config and --preset both describe a scheme'),
+        (['PHOTOS', '--preset', 'paper-rs', '--gap', '2'], '--preset paper-rs and --gap both describe a scheme'),
         (['PHOTOS', '--config', 'none.py'], 'config not found: none.py'),
         (['DST', '--strategy', 'shuffle'], 'manifest'),
+        (['DST', '--gap', '2'], 'manifest'),
         (['DST', '--encrypted'], 'manifest'),
         (['DST', '--key', 'KEY'], 'plain'),
         (['DST', '--against', 'SRC', '--key', 'OTHER'], 'was made with the key'),

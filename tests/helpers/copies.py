@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import hii_mm
 from helpers import ROOT
+
+DATASET = '00112233445566778899aabbccddeeff'  # the id of a data set, so that two runs give the same copy
 
 
 def write_image(path, shape=(48, 64, 3), seed=0, dtype=np.uint8):
@@ -40,6 +43,12 @@ def write_coco(tmp_path, rows, h=64, w=64):
     return src, tmp_path / 'a.json'
 
 
+def plan_of(copy, key, image_id, shape):
+    """Return the plan of an image of a copy, from its manifest and the key file."""
+    settings = hii_mm.Manifest(copy).settings
+    return settings.scheme.plan(shape, key=hii_mm.read_key(key), image_id=image_id, dataset_id=settings.dataset_id)
+
+
 def annotations(copy, name='a.json'):
     """Return the annotations of a COCO file of a copy."""
     return json.loads((copy / 'annotations' / name).read_text())['annotations']
@@ -63,8 +72,9 @@ def flip_byte(path, where=100):
     path.write_bytes(data)
 
 
-def start(*words, env=None):
+def start(*words, env=None, **options):
     """Start ``hii-mm`` as a process of its own."""
     command = [sys.executable, '-m', 'hii_mm', *map(str, words)]
     env = {**os.environ, **(env or {})}
-    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = dict.fromkeys(('stdout', 'stderr'), subprocess.PIPE)
+    return subprocess.Popen(command, cwd=ROOT, env=env, text=True, **pipes, **options)

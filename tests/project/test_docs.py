@@ -112,7 +112,7 @@ def test_the_owners_part_of_the_readme_works_as_it_stands(tmp_path):
             done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, timeout=300)
             assert done.returncode == 0, f'{line}\n{done.stdout}\n{done.stderr}'
             ran.append(done.stdout)
-    assert len(ran) == 7
+    assert len(ran) == 8
     assert ran[-1].strip() == 'True'
     assert (tmp_path / 'report' / 'report.html').is_file()
     assert len(list((tmp_path / 'back').glob('*.png'))) == 1

@@ -17,7 +17,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from hii_mm.encryption import MasterKey, write_key
+
 PHOTO = Path(__file__).parent.parent.parent / 'tests' / 'data' / 'astronaut.webp'
+DATASET = '00112233445566778899aabbccddeeff'
 FIGURES = ('metrics', 'floors', 'confidence', 'dropped', 'missing')
 RUNS = {
     'shuffle': [],
@@ -41,8 +44,7 @@ def write_source(folder: Path) -> Path:
     for k, name in enumerate(['a', 'cat/b', 'cat/c', 'dog/d']):
         (images / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(photo[40 * k : 40 * k + 128, 60 * k : 60 * k + 160]).save(images / f'{name}.png')
-    (folder / 'key').write_bytes(bytes(range(32)))
-    (folder / 'key').chmod(0o600)
+    write_key(folder / 'key', MasterKey(bytes(range(32))))
     outline = [3, 5, 90.25, 7, 100, 60, 20, 70.5]
     objects = [
         {
@@ -91,7 +93,7 @@ def compare_copies(before: Path, after: Path) -> int:
                 for side, checkout in (('before', before), ('after', after)):
                     outs.append(folder / side / f'{name} {bool(ann)}')
                     command = [checkout / '.venv-onedl/bin/hii-mm', 'encrypt', folder / 'images', outs[-1], '--quiet']
-                    command += ['--key', folder / 'key', *flags, *ann]
+                    command += ['--dataset-id', DATASET, '--key', folder / 'key', '--patch-size', 16, *flags, *ann]
                     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
                     assert done.returncode == 0, done.stderr
                 found = different_files(*outs)

@@ -1,4 +1,4 @@
-"""The tables of figures in the documentation: which rows and columns of which json file each shows."""
+"""The tables of figures in the documentation: the rows and columns of a json file that each shows."""
 
 from __future__ import annotations
 
@@ -141,6 +141,27 @@ TABLES = {
             Column('peak memory', 'mebibytes', '{:.0f} MiB'),
         ),
         having('manifest_rows'),
+    ),
+    'scale': Table(
+        'scale',
+        (
+            Column('pictures of 32 x 32', 'images', '{:,}'),
+            Column('time, to the first row', 'seconds_ratio', '{:.1f}'),
+            Column('peak memory', 'mebibytes', '{:.0f} MiB'),
+            Column('to the first row', 'mebibytes_ratio', '{:.1f}'),
+            Column('start of --resume', 'resume_start_seconds', '{:.1f} s'),
+            Column('verify', 'verify_seconds', '{:.1f} s'),
+        ),
+        having('images'),
+    ),
+    'large-picture': Table(
+        'scale',
+        (
+            Column('picture', 'pixels'),
+            Column('peak memory', 'mebibytes', '{:.0f} MiB'),
+            Column('in decoded pictures', 'decoded', '{:.2f}'),
+        ),
+        having('pixels'),
     ),
     'demo': Table(
         'demo',

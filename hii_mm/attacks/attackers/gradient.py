@@ -41,7 +41,7 @@ class Gradient(Attack):
         self.steps = steps
 
     def refuses(self, scheme: Scheme) -> str | None:
-        """Return the reason why this attack does not apply: there is no shuffle."""
+        """Return why this attack does not apply to schemes without a shuffle."""
         return unshuffled(scheme)
 
     def _recover(self, image: np.ndarray, scheme: Scheme, given: Given) -> Recovery:

@@ -36,7 +36,7 @@ class Jigsaw(Attack):
         self.effort = effort
 
     def refuses(self, scheme: Scheme) -> str | None:
-        """Return the reason why this attack does not apply: there is no shuffle."""
+        """Return why this attack does not apply to schemes without a shuffle."""
         return unshuffled(scheme)
 
     def _recover(self, image: np.ndarray, scheme: Scheme, given: Given) -> Recovery:

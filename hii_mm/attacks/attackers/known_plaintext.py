@@ -30,7 +30,7 @@ class KnownPlaintext(Attack):
     supposing = 'one permutation for all images, which hii-mm encrypt does not make, and one plain image that is known'
 
     def refuses(self, scheme: Scheme) -> str | None:
-        """Return the reason why this attack does not apply: there is no shuffle."""
+        """Return why this attack does not apply to schemes without a shuffle."""
         return unshuffled(scheme)
 
     def _recover(self, image: np.ndarray, scheme: Scheme, given: Given) -> Recovery:

@@ -1,4 +1,4 @@
-"""What is attacked: encrypted images with their scheme, and the truth where the owner gives it."""
+"""Cases: encrypted images with their scheme, and the truth where the owner gives it."""
 
 from __future__ import annotations
 

@@ -126,7 +126,8 @@ class _Truth:
         """Return the plan; without the key any other one, which keeps the same pixels if none are dropped."""
         if self.key is None:
             return self.settings.scheme.plan(shape, np.random.default_rng(0))
-        return self.settings.scheme.plan(shape, key=self.key, image_id=image_id)
+        scheme, dataset_id = self.settings.scheme, self.settings.dataset_id
+        return scheme.plan(shape, key=self.key, image_id=image_id, dataset_id=dataset_id)
 
     def _fits(self, plan: Plan, plain: np.ndarray, encrypted: np.ndarray) -> bool:
         """Return whether the plain image gives these encrypted pixels; without the key in any order."""

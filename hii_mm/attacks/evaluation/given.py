@@ -1,4 +1,4 @@
-"""What the runner gives an attacker beside the encrypted image: one provider for each need.
+"""Knowledge that the runner gives an attacker beside the encrypted image: one provider for each need.
 
 Everything is built from what an owner has, never from the key or the plan of
 the attacked image, except for ``pairs``, which suppose one plan for all images.
@@ -22,7 +22,7 @@ SAME_CROP = 11  # further views of an image with dropped patches
 
 @dataclass(frozen=True)
 class Scene:
-    """What providers build from.
+    """The material that providers build from.
 
     Attributes:
         case: that is attacked.
@@ -46,7 +46,7 @@ class Scene:
 
 
 class Need(NamedTuple):
-    """How a field of :class:`..base.Given` is provided.
+    """Provider of one field of :class:`..base.Given`.
 
     Attributes:
         provide: returns the field's items; none if there is nothing to build them from.

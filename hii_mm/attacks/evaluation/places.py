@@ -1,4 +1,4 @@
-"""How well the pieces of a shuffled image were put back. No runner, no torch.
+"""Measures of reassembled images: pieces in the right place and beside the right neighbour. No runner, no torch.
 
 Grids of pieces are int (rows, columns). ``places`` is what an attack found:
 the piece of the encrypted image, counted row by row, at each place, or -1.

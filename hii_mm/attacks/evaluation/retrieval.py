@@ -1,4 +1,4 @@
-"""How often the true neighbour of a piece ranks first, independent of the solver."""
+"""Top-1 retrieval of neighbours, independent of the solver."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .places import truth_grid
 
 
 class Retrieval:
-    """How often an attack's scores rank the true neighbour first."""
+    """Share of the true neighbours that the scores of an attack rank first."""
 
     @staticmethod
     def calculate(

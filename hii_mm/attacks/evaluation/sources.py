@@ -1,4 +1,4 @@
-"""Where the images to attack come from: files, folders, encrypted copies or arrays."""
+"""Sources of the images to attack: files, folders, encrypted copies or arrays."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def load_subject(
     if scheme is None:
         raise SourceError(
             f'{files[0] if files else "the images"}: plain, or encrypted with an unknown scheme? Give the scheme '
-            '(--strategy shuffle, mixup or both) to try it on plain photos; say in addition if they are encrypted '
-            'that way already (--encrypted); or name a folder that hii-mm encrypt wrote'
+            '(--preset NAME, or options such as --gap 2) to try it on plain photos; say in addition if they are '
+            'encrypted that way already (--encrypted); or name a folder that hii-mm encrypt wrote'
         )
     side = 0 if encrypted else size
     pictures, left = load_pictures(files, side, limit) if files else _load_arrays(arrays, side, limit)

@@ -16,7 +16,7 @@ from .table import summary_table
 
 
 class Report:
-    """What attacks recovered. Returned by :func:`hii_mm.attack`.
+    """The result of :func:`hii_mm.attack`.
 
     Args:
         data: as :func:`.build.build` returns it.
@@ -49,16 +49,16 @@ class Report:
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C ended the run; the report holds what ran until then."""
+        """True if Ctrl-C ended the run; the report holds the results until then."""
         return bool(self.data['interrupted'])
 
     @property
     def ran(self) -> bool:
-        """Whether any attack ran, or would have run within a larger budget."""
+        """True if any attack ran, or would have run within a larger budget."""
         return bool(self.data['results']) or any(row['reason'] == OUT_OF_BUDGET for row in self.data['not_run'])
 
     def to_json(self) -> str:
-        """Return the content of ``report.json``. There is no NaN in it."""
+        """Return the content of ``report.json``; it contains no NaN."""
         return json.dumps(self.data, indent=1, allow_nan=False) + '\n'
 
     def to_html(self) -> str:

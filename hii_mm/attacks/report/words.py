@@ -20,7 +20,7 @@ Entry = Mapping[str, Any]  # of one attack in report.json
 
 
 class Metric(NamedTuple):
-    """How a metric is shown.
+    """Display of a metric.
 
     Attributes:
         title: in tables and plots.

@@ -11,9 +11,9 @@ from PIL import Image
 
 import hii_mm
 from helpers import ROOT
-from helpers.copies import pixels
+from helpers.copies import DATASET, pixels
 from hii_mm import Scheme
-from hii_mm.errors import KeyFileError
+from hii_mm.errors import KeyFileError, ManifestError
 from hii_mm.transforms import PatchShuffle
 
 VARIABLE = 'HII_MM_KEY_FILE'
@@ -47,9 +47,8 @@ def test_a_pipeline_gives_the_pixels_of_encrypt(tmp_path, key, src, scope, pack,
     init_default_scope(scope)
     mix = [dict(type='hii_mm.PatchMixup', patch_size=16, grid=2)] if strategy == 'both' else []
     side = 8 if mix else 16
-    shuffle = dict(
-        type='hii_mm.PatchShuffle', patch_size=side, orient=True, drop_ratio=0.2, key=VARIABLE, image_root=str(src)
-    )
+    keyed = dict(key=VARIABLE, image_root=str(src), dataset=str(tmp_path / 'dst'))
+    shuffle = dict(type='hii_mm.PatchShuffle', patch_size=side, orient=True, drop_ratio=0.2, **keyed)
     steps = [dict(type='LoadImageFromFile'), *mix, shuffle, dict(type=pack, meta_keys=())]
     pipeline = pickle.loads(pickle.dumps(Compose(steps)))
     for path in sorted(src.rglob('*.png')):
@@ -59,10 +58,10 @@ def test_a_pipeline_gives_the_pixels_of_encrypt(tmp_path, key, src, scope, pack,
 
 
 def test_the_key_is_not_pickled_nor_shown(key, src):
-    transform = PatchShuffle(key=VARIABLE, image_root=str(src))
+    transform = PatchShuffle(key=VARIABLE, image_root=str(src), dataset=DATASET)
     path = str(next(src.rglob('*.png')))
     transform({'img': np.zeros((64, 96, 3), np.uint8), 'img_path': path})
-    secret = key.read_bytes()
+    secret = hii_mm.read_key(key).reveal()
     for data in (pickle.dumps(transform), repr(transform).encode(), repr(vars(transform)).encode()):
         assert secret not in data
         assert secret.hex().encode() not in data
@@ -72,22 +71,43 @@ def test_the_key_is_not_pickled_nor_shown(key, src):
 @pytest.mark.parametrize('value', ['/home/me/key', 'ab' * 32, 'lower', 'A-B', ''])
 def test_a_key_or_a_path_in_a_config_is_refused_and_not_repeated(value):
     with pytest.raises(ValueError, match='must be the name of an environment variable') as error:
-        PatchShuffle(key=value, image_root='.')
+        PatchShuffle(key=value, image_root='.', dataset=DATASET)
     assert not value or value not in str(error.value)
     with pytest.raises(TypeError, match='got a bytes'):
-        PatchShuffle(key=bytes(32), image_root='.')
-    with pytest.raises(ValueError, match='key needs image_root, and image_root needs key'):
-        PatchShuffle(key=VARIABLE)
+        PatchShuffle(key=bytes(32), image_root='.', dataset=DATASET)
+    for given in (dict(key=VARIABLE), dict(key=VARIABLE, image_root='.'), dict(dataset=DATASET), dict(image_root='.')):
+        with pytest.raises(ValueError, match='key, image_root and dataset need each other'):
+            PatchShuffle(**given)
+
+
+def test_what_is_no_data_set(tmp_path, key):
+    for wrong, error in (('0' * 31, ManifestError), (str(tmp_path), ManifestError), (bytes(16), TypeError)):
+        with pytest.raises(error):
+            PatchShuffle(key=VARIABLE, image_root='.', dataset=wrong)
+
+
+def test_a_key_with_a_passphrase(tmp_path, src, monkeypatch):
+    hii_mm.write_new_key(tmp_path / 'sealed', passphrase='five words')
+    monkeypatch.setenv(VARIABLE, str(tmp_path / 'sealed'))
+    results = {'img': np.zeros((64, 96, 3), np.uint8), 'img_path': str(src / 'c0/0.png')}
+    with pytest.raises(KeyFileError, match='protected by a passphrase.*HII_MM_PASSPHRASE_FILE'):
+        PatchShuffle(key=VARIABLE, image_root=str(src), dataset=DATASET)(results)
+    (tmp_path / 'words').write_text('five words\n')
+    (tmp_path / 'words').chmod(0o600)
+    monkeypatch.setenv('HII_MM_PASSPHRASE_FILE', str(tmp_path / 'words'))
+    assert PatchShuffle(key=VARIABLE, image_root=str(src), dataset=DATASET)(results)['img'].shape == (64, 96, 3)
 
 
 def test_what_is_missing_is_named(key, src, monkeypatch, tmp_path):
-    transform = PatchShuffle(key=VARIABLE, image_root=str(src))
+    transform = PatchShuffle(key=VARIABLE, image_root=str(src), dataset=DATASET)
     image = np.zeros((64, 96, 3), np.uint8)
     with pytest.raises(ValueError, match='does not lie in'):
         transform({'img': image, 'img_path': str(tmp_path / 'else.png')})
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(KeyFileError, match='variable HII_MM_KEY_FILE is not set'):
-        PatchShuffle(key=VARIABLE, image_root=str(src))({'img': image, 'img_path': str(src / 'c0/0.png')})
+        PatchShuffle(key=VARIABLE, image_root=str(src), dataset=DATASET)(
+            {'img': image, 'img_path': str(src / 'c0/0.png')}
+        )
 
 
 def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_root, run):
@@ -99,7 +119,7 @@ def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_
         (src / str(i % 2)).mkdir(parents=True, exist_ok=True)
         Image.fromarray(images[i]).save(src / str(i % 2) / f'{i}.png')
     load = dict(type='LoadImageFromFile', color_type='grayscale')
-    shuffle = dict(type='PatchShuffle', patch_size=4, key=VARIABLE, image_root=str(src))
+    shuffle = dict(type='PatchShuffle', patch_size=4, key=VARIABLE, image_root=str(src), dataset=DATASET)
     dataset = dict(type='CustomDataset', data_root=str(src), pipeline=[load, shuffle, dict(type='PackInputs')])
     cfg.train_dataloader = dict(cfg.train_dataloader, batch_size=16, dataset=dataset)
     cfg.val_dataloader = cfg.test_dataloader = dict(cfg.val_dataloader, dataset=dataset)
@@ -110,8 +130,8 @@ def test_a_training_run_leaves_no_key_seed_or_permutation(tmp_path, key, digits_
     done = run('tools/train.py', tmp_path / 'config.py', '--work-dir', tmp_path / 'work')
     assert list((tmp_path / 'work').glob('*.pth'))
     assert list((tmp_path / 'work').rglob('events.out.tfevents*'))
-    secret = key.read_bytes()
-    plan = Scheme(4).plan((28, 28), key=hii_mm.read_key(key), image_id='0/0')
+    secret = hii_mm.read_key(key).reveal()
+    plan = Scheme(4).plan((28, 28), key=hii_mm.read_key(key), image_id='0/0', dataset_id=DATASET)
     permutation = plan.shuffle.permutation
     forms = [secret, secret.hex().encode(), str(list(secret))[1:-1].encode(), permutation.tobytes()]
     forms += [', '.join(map(str, permutation)).encode(), ' '.join(map(str, permutation)).encode()]

@@ -140,3 +140,18 @@ def test_results_are_an_ordinary_dict(photo):
 )
 def test_repr_shows_the_scheme(transform, text):
     assert repr(transform).startswith(text)
+
+
+def test_a_scheme_that_hides_little_is_logged_once_in_a_process(run):
+    code = (
+        'from hii_mm.transforms import PatchShuffle\n'
+        'for gap in (0, 0, 2):\n    PatchShuffle(patch_size=16, gap=gap)\n'
+        "PatchShuffle(patch_size=16, remainder='crop')"
+    )
+    done = run('-c', code)
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if 'PatchShuffle' in line]
+    assert len(lines) == 1
+    assert 'WARNING' in lines[0]
+    assert lines[0].endswith(
+        'RS p 16, gap 0: jigsaw puts 99 % of neighbouring patches back together; see docs/measured_attacks.md'
+    )

@@ -35,7 +35,7 @@ def test_an_owner_previews_encrypts_verifies_and_decrypts(bare, tmp_path, src):
     assert (tmp_path / 'preview' / 'a_preview.png').is_file()
     key = ['--key', tmp_path / 'key']
     hii_mm('keygen', tmp_path / 'key')
-    hii_mm('encrypt', src, tmp_path / 'dst', *key, '--workers', 2)
+    hii_mm('encrypt', src, tmp_path / 'dst', *key, '--preset', 'paper-rs', '--workers', 2)
     assert 'signature and checksums are valid' in hii_mm('verify', tmp_path / 'dst', *key, '--against', src)
     hii_mm('decrypt', tmp_path / 'dst', tmp_path / 'out', *key)
     for name in ('class0/a.png', 'class1/f.png'):

@@ -1,5 +1,7 @@
 """``hii-mm preview`` and :mod:`hii_mm.preview`."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -100,6 +102,61 @@ def test_images_of_one_name_do_not_overwrite_each_other(picture, tmp_path, photo
     assert found == ['a-2_preview.png', 'a.png_preview.png', 'a_preview.png']
 
 
+def test_a_second_run_overwrites_nothing(picture, tmp_path, photo):
+    """Of ``preview a/x.png`` and then ``preview b/x.png``, or of anything else that has the name."""
+    (tmp_path / 'b').mkdir()
+    Image.fromarray(photo[:64, :64]).save(tmp_path / 'b' / 'a.jpg')
+    out = tmp_path / 'out'
+    assert main(['preview', str(picture), '--out', str(out)]) == 0
+    first = (out / 'a_preview.png').read_bytes()
+    (out / 'a.jpg_preview.png').symlink_to('nowhere')
+    assert main(['preview', str(tmp_path / 'b' / 'a.jpg'), '--out', str(out)]) == 0
+    assert (out / 'a_preview.png').read_bytes() == first
+    assert sorted(path.name for path in out.iterdir()) == ['a-2_preview.png', 'a.jpg_preview.png', 'a_preview.png']
+    assert not (out / 'nowhere').exists()
+
+
+def test_folders_are_mirrored(tmp_path, photo, capsys):
+    for name in ('b/x.png', 'a/x.png', 'a/deep/y.jpg', 'z.png'):
+        (tmp_path / 'in' / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photo[:64, :64]).save(tmp_path / 'in' / name)
+    (tmp_path / 'in' / 'labels.txt').write_text('no image')
+    out = tmp_path / 'in' / 'out'  # below the folder itself: earlier sheets are not shown again
+    for _ in range(2):
+        assert main(['preview', str(tmp_path / 'in'), '--out', str(out)]) == 0
+    said = capsys.readouterr()
+    assert said.err == ''
+    names = {str(path.relative_to(out)) for path in out.rglob('*.png')}
+    assert names == {
+        f'{folder}{name}_preview.png'
+        for folder, one, more in (
+            ('a/', 'x', 'x.png'),
+            ('b/', 'x', 'x.png'),
+            ('a/deep/', 'y', 'y.jpg'),
+            ('', 'z', 'z.png'),
+        )
+        for name in (one, more)
+    }
+    assert said.out.splitlines()[0] == str(out / 'z_preview.png')
+
+
+def test_of_a_large_folder_only_some_images_are_shown(tmp_path, photo, capsys):
+    (tmp_path / 'in').mkdir()
+    for number in range(25):
+        Image.fromarray(photo[:32, :32]).save(tmp_path / 'in' / f'{number:02}.png')
+    assert main(['preview', str(tmp_path / 'in'), '--out', str(tmp_path / 'out')]) == 0
+    assert f'{tmp_path / "in"}: 20 of 25 images; --images N shows more' in capsys.readouterr().err
+    assert len(list((tmp_path / 'out').iterdir())) == 20
+    assert main(['preview', str(tmp_path / 'in'), '--out', str(tmp_path / 'two'), '--images', '2']) == 0
+    assert sorted(path.name for path in (tmp_path / 'two').iterdir()) == ['00_preview.png', '01_preview.png']
+
+
+def test_a_pipe_is_refused_and_does_not_hang(tmp_path, capsys):
+    os.mkfifo(tmp_path / 'pipe.png')
+    assert main(['preview', str(tmp_path / 'pipe.png'), '--out', str(tmp_path / 'out')]) == 1
+    assert 'pipe.png: not a regular file' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     'flags, message',
     [
@@ -127,7 +184,8 @@ def test_out_that_is_a_file(picture, tmp_path, capsys, out):
 
 
 def test_no_plain_image_gets_into_a_copy(picture, tmp_path, capsys):
-    (tmp_path / 'copy' / '.hii-mm').mkdir(parents=True)
+    (tmp_path / 'copy').mkdir()
+    (tmp_path / 'copy' / 'manifest.json').write_text('{"schema": "hii-mm manifest"}')
     assert main(['preview', str(picture), '--out', str(tmp_path / 'copy' / 'deep' / 'p')]) == 2
     assert f'lies inside the encrypted copy {str(tmp_path / "copy")!r}' in capsys.readouterr().err
     assert not (tmp_path / 'copy' / 'deep').exists()

@@ -22,7 +22,7 @@ def hii_mm(*words, code=0):
 @pytest.fixture
 def copy(src, key, tmp_path, capsys):
     """An encrypted copy."""
-    hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, *QUICK)
+    hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, '--patch-size', 16, *QUICK)
     capsys.readouterr()
     return tmp_path / 'dst'
 
@@ -41,9 +41,18 @@ def flip_byte(path):
 def test_verify_says_what_was_checked(copy, src, key, capsys):
     hii_mm('verify', copy, *QUICK)
     assert capsys.readouterr().out == (
+        f'{copy}: OK: sizes are valid (the signature was not checked: that needs --key; '
+        'images were not read: that needs --deep)\n'
+    )
+    hii_mm('verify', copy, '--deep', *QUICK)
+    assert capsys.readouterr().out == (
         f'{copy}: OK: checksums are valid (the signature was not checked: that needs --key)\n'
     )
     hii_mm('verify', copy, '--key', key, *QUICK)
+    assert capsys.readouterr().out == (
+        f'{copy}: OK: signature and sizes are valid (images were not read: that needs --deep)\n'
+    )
+    hii_mm('verify', copy, '--key', key, '--deep', *QUICK)
     assert capsys.readouterr().out == f'{copy}: OK: signature and checksums are valid\n'
     hii_mm('verify', copy, '--key', key, '--against', src, *QUICK)
     said = capsys.readouterr()
@@ -53,12 +62,14 @@ def test_verify_says_what_was_checked(copy, src, key, capsys):
 
 def test_verify_names_each_problem(copy, key, capsys):
     flip_byte(copy / 'class0' / 'a.png')
-    hii_mm('verify', copy, *QUICK, code=1)
+    hii_mm('verify', copy, *QUICK)
+    capsys.readouterr()
+    hii_mm('verify', copy, '--deep', *QUICK, code=1)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith('class0/a.png: ')
     assert lines[1:] == [f'{copy}: 1 problem found']
     (copy / 'class1' / 'd.png').unlink()
-    hii_mm('verify', copy, '--key', key, *QUICK, code=1)
+    hii_mm('verify', copy, '--key', key, '--deep', *QUICK, code=1)
     lines = capsys.readouterr().out.splitlines()
     assert {line.split(':')[0] for line in lines[:-1]} == {'class0/a.png', 'class1/d.png'}
     assert lines[-1] == f'{copy}: 2 problems found'
@@ -136,7 +147,7 @@ def test_decrypt_says_how_much_is_lost(src, key, tmp_path, capsys):
 
 
 def test_decrypt_of_pseudonyms_needs_their_map(src, key, tmp_path, capsys):
-    hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, '--rename', *QUICK)
+    hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, '--patch-size', 16, '--rename', *QUICK)
     hii_mm('decrypt', tmp_path / 'dst', tmp_path / 'out', '--key', key, *QUICK)
     assert (tmp_path / 'out' / 'class0' / 'a.png').is_file()
     os.rename(f'{key}.names.jsonl', tmp_path / 'moved')
@@ -183,3 +194,35 @@ def test_mixed_images_cannot_be_decrypted(src, key, tmp_path, capsys):
     hii_mm('decrypt', tmp_path / 'mixed', tmp_path / 'out', '--key', key, *QUICK, code=2)
     assert 'averaged 4 pixels into each one' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
+
+
+def test_a_decryption_that_was_stopped(copy, key, tmp_path, capsys, monkeypatch):
+    from hii_mm.cli import console
+
+    class Stopping:
+        def __call__(self, done, total, note=''):
+            if done == 3:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(console, 'silent', Stopping())
+        hii_mm('decrypt', copy, tmp_path / 'out', '--key', key, *QUICK, code=130)
+    assert 'interrupted: run the same command with --resume to continue' in capsys.readouterr().err
+    hii_mm('decrypt', copy, tmp_path / 'out', '--key', key, *QUICK, code=2)
+    assert 'holds a decryption that was stopped; continue it with --resume' in capsys.readouterr().err
+    hii_mm('decrypt', copy, tmp_path / 'out', '--key', key, '--resume', *QUICK)
+    assert capsys.readouterr().out == f'Decrypted 6 images to {tmp_path / "out"} (0 failed)\n'
+    assert len(list((tmp_path / 'out').rglob('*'))) == 8
+
+
+@pytest.mark.parametrize('umask, mode', [([], 0o600), (['--umask', '022'], 0o644), (['--umask', '0'], 0o666)])
+def test_who_may_read_decrypted_images(copy, key, tmp_path, umask, mode):
+    hii_mm('decrypt', copy, tmp_path / 'out', '--key', key, *umask, *QUICK)
+    assert (tmp_path / 'out' / 'class0' / 'a.png').stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize('umask', ['8', '1000', '-1', 'x', '0o22', ''])
+def test_a_wrong_umask(copy, key, tmp_path, capsys, umask):
+    with pytest.raises(SystemExit):
+        main(['decrypt', str(copy), str(tmp_path / 'out'), '--key', str(key), '--umask', umask])
+    assert '--umask' in capsys.readouterr().err

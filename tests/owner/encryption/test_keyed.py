@@ -3,6 +3,7 @@
 import hmac
 import itertools
 import json
+import re
 import struct
 
 import numpy as np
@@ -18,10 +19,12 @@ from hii_mm.encryption import (
     ShuffleParams,
     image_id,
     keyed_source,
+    new_dataset_id,
 )
 
-VECTORS = json.loads((ROOT / 'tests/data/plan_vectors_v1.json').read_text())
+VECTORS = json.loads((ROOT / 'tests/data/plan_vectors_v2.json').read_text())
 RAW = bytes(range(32))
+DATASET = bytes(range(16))
 
 
 def hkdf(key, info, length):
@@ -80,17 +83,19 @@ class Slow:
         return np.array([self.below(high) for _ in range(size)])
 
 
-def slow_source(raw, params, name):
+def slow_source(raw, params, name, shape, dataset=DATASET):
     fields = dict(strategy='shuffle', patch_size=list(params.patch_size), gap=params.gap, drop_ratio=params.drop_ratio)
     fields.update(orient=params.orient, window=params.window, remainder=params.remainder)
+    fields.update(shape=list(shape))
     text = json.dumps(fields, sort_keys=True, separators=(',', ':')).encode()
-    key = hkdf(raw, info(b'hii-mm plan v1', text, name.encode('utf-8', 'surrogateescape')), 32)
+    key = hkdf(raw, info(b'hii-mm plan v2', dataset, text, name.encode('utf-8', 'surrogateescape')), 32)
     return Slow(chacha20_words(key))
 
 
-def keyed(raw, params, name, shape):
+def keyed(raw, params, name, shape, dataset=DATASET):
     """The plan of a shuffle from a key."""
-    return Scheme.from_steps(params).plan(shape, key=MasterKey(raw), image_id=name).shuffle
+    plan = Scheme.from_steps(params).plan(shape, key=MasterKey(raw), image_id=name, dataset_id=dataset)
+    return plan.shuffle
 
 
 def same(ours, slow):
@@ -102,15 +107,15 @@ def same(ours, slow):
 
 @pytest.mark.parametrize('case', VECTORS['cases'], ids=lambda case: case['image_id'])
 def test_the_frozen_vectors(case):
-    assert VECTORS['plan_version'] == 1
+    assert VECTORS['plan_version'] == 2
     params, raw = ShuffleParams(**case['parameters']), bytes.fromhex(case['key'])
     shape = tuple(case['plain_shape_hw'])
-    plan = keyed(raw, params, case['image_id'], shape)
+    plan = keyed(raw, params, case['image_id'], shape, case['dataset_id'])
     assert plan.permutation.tolist() == case['permutation']
     turned = None if plan.orientation is None else plan.orientation.tolist()
     assert turned == case['orientation']
     assert MasterKey(raw).fingerprint == case['fingerprint'] == hkdf(raw, info(b'hii-mm fingerprint v1'), 8).hex()
-    same(plan, params.plan(shape, slow_source(raw, params, case['image_id'])))
+    same(plan, params.plan(shape, slow_source(raw, params, case['image_id'], shape, bytes.fromhex(case['dataset_id']))))
 
 
 def test_the_oracle_against_rfc_8439():
@@ -135,10 +140,11 @@ def test_the_oracle_against_rfc_5869():
     drop=st.sampled_from([0, 0.25, 0.5]),
     orient=st.booleans(),
     window=st.sampled_from([None, 2, 3]),
+    dataset=st.binary(min_size=16, max_size=16),
 )
-def test_every_setting_agrees_with_the_oracle(raw, name, size, gap, drop, orient, window):
+def test_every_setting_agrees_with_the_oracle(raw, name, size, gap, drop, orient, window, dataset):
     params = ShuffleParams(4, gap, drop, orient, window, 'crop')
-    same(keyed(raw, params, name, size), params.plan(size, slow_source(raw, params, name)))
+    same(keyed(raw, params, name, size, dataset), params.plan(size, slow_source(raw, params, name, size, dataset)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -162,7 +168,7 @@ def test_rejection_agrees_with_the_oracle(data, bounds):
 def test_permutations_are_uniform(n):
     """Chi-square over all permutations; the key is fixed, so the outcome is too."""
     counts = {}
-    source = keyed_source(MasterKey(RAW), ShuffleParams(2), 'uniform')
+    source = keyed_source(MasterKey(RAW), ShuffleParams(2), (4, 4), image_id='uniform', dataset_id=DATASET)
     rounds = 200 * len(list(itertools.permutations(range(n))))
     for _ in range(rounds):
         order = tuple(source.permutation(n).tolist())
@@ -190,9 +196,40 @@ def test_each_ingredient_changes_the_plan():
         keyed(RAW, ShuffleParams(4, gap=1), 'a', (64, 64)),
         keyed(RAW, ShuffleParams(4, remainder='crop'), 'a', (64, 64)),
         keyed(RAW, ShuffleParams(4), 'a/', (64, 64)),
+        keyed(RAW, ShuffleParams(4), 'a', (64, 64), DATASET[::-1]),
+        keyed(RAW, ShuffleParams(4), 'a', (32, 128)),
+        keyed(RAW, ShuffleParams(4, remainder='crop'), 'a', (64, 65)),
     ]
-    assert keyed(RAW, ShuffleParams((4, 4)), 'a', (64, 64)).permutation.tolist() == base
-    assert all(other.permutation.tolist() != base for other in others)
+    assert keyed(RAW, ShuffleParams((4, 4)), 'a', (64, 64, 3), DATASET.hex().upper()).permutation.tolist() == base
+    orders = [base, *(other.permutation.tolist() for other in others)]
+    assert len(set(map(tuple, orders))) == len(orders)
+
+
+def test_two_sizes_share_no_key_stream():
+    """The last place is drawn first, modulo a power of two for both: with one stream they would always agree mod 16."""
+    ends = []
+    for number in range(32):
+        small, large = (keyed(RAW, ShuffleParams(4), f'{number}', (side, side)) for side in (16, 32))
+        ends.append((small.permutation[-1] - large.permutation[-1]) % 16)
+    assert np.count_nonzero(ends) >= 24
+
+
+def test_mixed_images_are_bound_by_the_size_that_is_shuffled():
+    scheme = Scheme(16, strategy='both')
+    plan = scheme.plan((64, 96), key=MasterKey(RAW), image_id='a', dataset_id=DATASET)
+    same(plan.shuffle, scheme.shuffle.plan((32, 48), slow_source(RAW, scheme.shuffle, 'a', (32, 48))))
+
+
+@pytest.mark.parametrize('wrong', ['', '0' * 31, '0' * 33, 'x' * 32, '0' * 31 + '\n', b'', bytes(15), bytes(32), 7])
+def test_what_is_no_id_of_a_data_set(wrong):
+    with pytest.raises((ValueError, TypeError), match='dataset_id must'):
+        keyed(RAW, ShuffleParams(4), 'a', (64, 64), wrong)
+
+
+def test_new_ids_of_data_sets():
+    made = {new_dataset_id() for _ in range(100)}
+    assert len(made) == 100
+    assert all(re.fullmatch('[0-9a-f]{32}', each) for each in made)
 
 
 @pytest.mark.parametrize(

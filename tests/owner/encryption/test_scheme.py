@@ -199,9 +199,11 @@ def test_box_modes():
 def test_where_randomness_comes_from():
     key, rng = MasterKey(bytes(range(32))), np.random.default_rng(0)
     scheme = Scheme(8, strategy='both')
-    one, two = (scheme.plan((64, 64), key=key, image_id='a').shuffle.permutation for _ in range(2))
+    ids = dict(image_id='a', dataset_id='0' * 32)
+    one, two = (scheme.plan((64, 64), key=key, **ids).shuffle.permutation for _ in range(2))
     np.testing.assert_array_equal(one, two)
-    for wrong in ({}, dict(rng=rng, key=key, image_id='a'), dict(key=key), dict(rng=rng, image_id='a')):
-        with pytest.raises(ValueError, match='a shuffle needs either rng, or key and image_id'):
+    incomplete = dict(key=key), dict(key=key, image_id='a'), dict(key=key, dataset_id='0' * 32), ids
+    for wrong in ({}, dict(rng=rng, key=key, **ids), dict(rng=rng, image_id='a'), *incomplete):
+        with pytest.raises(ValueError, match='a shuffle needs either rng, or key, image_id and dataset_id'):
             scheme.plan((64, 64), **wrong)
     assert Scheme(8, strategy='mixup').plan((64, 64)).steps  # mixing needs neither

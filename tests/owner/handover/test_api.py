@@ -7,7 +7,7 @@ import pytest
 
 import hii_mm
 from helpers import ROOT
-from helpers.copies import tree, write_image
+from helpers.copies import DATASET, tree, write_image
 from hii_mm import Decryption, MasterKey, Outcome, Scheme, Verification
 from hii_mm.errors import HiiError, KeyFileError, UsageError
 from hii_mm.handover import Problem
@@ -70,8 +70,8 @@ def test_an_error_of_the_progress_stops_and_passes_through(copy, tmp_path, key, 
 
 
 def test_a_key_by_path_or_by_value(tmp_path, src, key):
-    for number, given in enumerate((key, str(key), hii_mm.read_key(key), MasterKey(key.read_bytes()))):
-        hii_mm.encrypt(src, tmp_path / str(number), key=given, scheme=Scheme(16))
+    for number, given in enumerate((key, str(key), hii_mm.read_key(key), MasterKey(hii_mm.read_key(key).reveal()))):
+        hii_mm.encrypt(src, tmp_path / str(number), key=given, scheme=Scheme(16), dataset_id=DATASET)
         assert hii_mm.verify(tmp_path / str(number), key=given, against=src).ok
         assert tree(tmp_path / str(number)) == tree(tmp_path / '0')
     with pytest.raises(KeyFileError, match='cannot be read'):

@@ -5,9 +5,10 @@ import shutil
 import pytest
 
 import hii_mm
-from helpers.copies import pixels, tree, write_images
+from helpers.copies import flip_byte, pixels, tree, write_images
 from hii_mm import Scheme
 from hii_mm.errors import CannotDecryptError, KeyFileError, ManifestError, UsageError
+from hii_mm.handover.manifest import lines
 
 
 def test_wrong_key_and_mixed_copies_write_nothing(copy, tmp_path, src, key):
@@ -23,15 +24,18 @@ def test_wrong_key_and_mixed_copies_write_nothing(copy, tmp_path, src, key):
 
 def test_every_checksum_is_checked(copy, key, tmp_path):
     shutil.copy(copy / 'class0' / '00.png', copy / 'class0' / '02.png')
+    flip_byte(copy / 'class0' / '06.png')
     (copy / 'class0' / '04.png').unlink()
     done = hii_mm.decrypt(copy, tmp_path / 'out', key=key)
-    assert done.images == 22
+    assert done.images == 21
     assert done.failed == [
-        ('class0/02.png', 'its SHA-256 does not match the manifest'),
+        ('class0/02.png', done.failed[0].reason),
         ('class0/04.png', 'missing'),
+        ('class0/06.png', 'its SHA-256 does not match the manifest'),
     ]
+    assert 'bytes, but the manifest says' in done.failed[0].reason
     assert not (tmp_path / 'out' / 'class0' / '02.png').exists()
-    assert len(tree(tmp_path / 'out')) == 22
+    assert len(tree(tmp_path / 'out')) == 21
 
 
 def test_a_forged_manifest_writes_nothing(copy, key, tmp_path):
@@ -70,7 +74,21 @@ def test_pseudonyms_need_their_map(tmp_path, src, key):
     assert not (tmp_path / 'out').exists()
     assert hii_mm.decrypt(tmp_path / 'dst', tmp_path / 'out', key=key, name_map=tmp_path / 'map').images == 24
     assert tree(tmp_path / 'out').keys() == tree(src).keys()
-    first, *rest = (tmp_path / 'map').read_text().splitlines(keepends=True)
-    (tmp_path / 'map').write_text(''.join(rest))
+    lines = (tmp_path / 'map').read_text().splitlines(keepends=True)
+    lines.remove(next(line for line in lines if '.png' in line))  # the others name folders
+    (tmp_path / 'map').write_text(''.join(lines))
     done = hii_mm.decrypt(tmp_path / 'dst', tmp_path / 'less', key=key, name_map=tmp_path / 'map')
     assert (done.images, [reason for _, reason in done.failed]) == (23, ['the map of names does not contain it'])
+
+
+@pytest.mark.parametrize('width', [2**62, 10**30])
+def test_a_plain_size_that_no_image_can_have(copy, tmp_path, key, width):
+    """The fuzz run found it: a plan of that size took all memory. Only the owner's key can sign such a manifest."""
+    manifest, secret = hii_mm.Manifest(copy), hii_mm.read_key(key)
+    rows = list(manifest.rows(secret))
+    rows[0].plain_hw = (48, width)
+    head = {name: value for name, value in manifest.head.items() if name not in ('schema', 'version', 'images')}
+    (copy / 'manifest.json').write_bytes(b''.join(lines(head, rows, secret)))
+    done = hii_mm.decrypt(copy, tmp_path / 'out', key=key)
+    assert (done.images, [name for name, _ in done.failed]) == (23, [rows[0].name])
+    assert 'exceed the limit' in done.failed[0].reason

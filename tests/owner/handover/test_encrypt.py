@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import hii_mm
-from helpers.copies import pixels, tree, write_image, write_images
+from helpers.copies import DATASET, pixels, plan_of, tree, write_image, write_images
 from hii_mm import Scheme
 from hii_mm.errors import CopyError, RefusedError, UsageError
 from hii_mm.handover.fit import plan_fit
@@ -73,7 +73,7 @@ def test_the_pixels_are_those_of_the_plan(tmp_path, src, key, scheme):
     hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=scheme)
     for name in ('class0/00.png', 'class1/07.png'):
         plain, encrypted = pixels(src / name), pixels(tmp_path / 'dst' / name)
-        plan = scheme.plan(plain.shape, key=hii_mm.read_key(key), image_id=name.removesuffix('.png'))
+        plan = plan_of(tmp_path / 'dst', key, name.removesuffix('.png'), plain.shape)
         assert (plan.apply(plain) == encrypted).all()
         assert plain.shape != encrypted.shape or (plain != encrypted).any()
 
@@ -172,7 +172,8 @@ def test_the_remainder_of_a_scheme_is_its_fit(tmp_path, key):
     for remainder in ('crop', 'pad'):
         for kind, options in (('scheme', {}), ('fit', {'fit': remainder})):
             scheme = Scheme(16, remainder='error' if options else remainder)
-            hii_mm.encrypt(tmp_path / 'src', tmp_path / f'{kind}-{remainder}', key=key, scheme=scheme, **options)
+            dst = tmp_path / f'{kind}-{remainder}'
+            hii_mm.encrypt(tmp_path / 'src', dst, key=key, scheme=scheme, dataset_id=DATASET, **options)
         assert tree(tmp_path / f'scheme-{remainder}') == tree(tmp_path / f'fit-{remainder}')
 
 
@@ -190,5 +191,5 @@ def test_a_tar_file_holds_the_samples_and_their_classes(tmp_path, src, key):
         assert found[name.replace('.png', '.cls')].decode() == name[5]
         (tmp_path / 'one.png').write_bytes(found[name])
         plain = pixels(src / name)
-        plan = Scheme(16).plan(plain.shape, key=hii_mm.read_key(key), image_id=name.removesuffix('.png'))
+        plan = plan_of(tmp_path / 'dst', key, name.removesuffix('.png'), plain.shape)
         assert (plan.apply(plain) == pixels(tmp_path / 'one.png')).all()

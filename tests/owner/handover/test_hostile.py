@@ -23,14 +23,15 @@ def encoded(pixels, form='PNG', **options):
     return out.getvalue()
 
 
-def png(width, height, depth=8, colour=2, data=b''):
-    """A PNG with a header that may lie."""
+def png(width, height, depth=8, colour=2, data=b'', clear=b''):
+    """A PNG with a header that may lie; ``clear`` is the value that is transparent."""
 
     def chunk(kind, body):
         return struct.pack('>I', len(body)) + kind + body + struct.pack('>I', zlib.crc32(kind + body))
 
     head = struct.pack('>IIBBBBB', width, height, depth, colour, 0, 0, 0)
-    body = chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(data)) + chunk(b'IEND', b'')
+    body = chunk(b'IHDR', head) + (chunk(b'tRNS', clear) if clear else b'')
+    body += chunk(b'IDAT', zlib.compress(data)) + chunk(b'IEND', b'')
     return b'\x89PNG\r\n\x1a\n' + body
 
 
@@ -53,6 +54,7 @@ def cases():
     found['nothing.png'] = png(0, 0)
     found['liar.png'] = png(64, 48, data=b'\0' * 100)
     found['deep-colour.png'] = png(16, 16, 16, 2, (b'\0' + bytes(16 * 6)) * 16)
+    found['clear-deep-grey.png'] = png(16, 16, 16, 0, (b'\0' + bytes(16 * 2)) * 16, clear=b'\0\7')
     found['empty.jpg'] = b''
     found['text.jpg'] = b'no picture'
     found['page.svg'] = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
@@ -103,6 +105,7 @@ def test_hundreds_of_damaged_files(tmp_path, capfd):
         ('animated.gif', '2 images in one file'),
         ('pages.tiff', '2 images in one file'),
         ('deep-colour.png', '16 bits a channel in colour'),
+        ('clear-deep-grey.png', '16-bit grey with a transparent value (tRNS)'),
         ('small.png', 'patch'),
     ):
         assert word in rejects[name], (name, rejects[name])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hii_mm
-from helpers.copies import write_images
+from helpers.copies import DATASET, write_images
 from hii_mm import MasterKey, Scheme
 from hii_mm.errors import ManifestError
 from hii_mm.handover import Settings
@@ -17,25 +17,29 @@ from hii_mm.handover.rows import Row
 KEY = MasterKey(bytes(range(32)))
 HEAD = {
     'key_fingerprint': KEY.fingerprint,
+    'dataset_id': DATASET,
     'parameters': Settings(Scheme(16)).to_json(),
     'counts': {'images': 2, 'rejected': 0},
     'files': [],
 }
 ROWS = [
-    Row('a.png', '0' * 64, 10, 'RGB', (32, 48), (32, 48)),
-    Row('\u00e9/b.png', '1' * 64, 11, 'L', (16, 16), (16, 16), 'shard-000000.tar'),
+    Row('a.png', '0' * 64, 10, 'RGB', (32, 48), (32, 48), 'a' * 16),
+    Row('\u00e9/b.png', '1' * 64, 11, 'L', (16, 16), (16, 16), 'b' * 16, 'shard-000000.tar'),
 ]
 TEXT = b"""{"schema": "hii-mm manifest",
-"version": 1,
+"version": 2,
 "key_fingerprint": "%(fingerprint)s",
+"dataset_id": "00112233445566778899aabbccddeeff",
 "parameters": {"strategy": "shuffle", "patch_size": [16, 16], "gap": 0, "drop_ratio": 0.0, "orient": false, \
-"window": null, "size": null, "fit": null, "format": "png", "rename": false, "encrypted_patch_size": [16, 16]},
+"window": null, "size": null, "fit": null, "format": "png", "rename": false, \
+"keep_class_names": false, "boxes_frame": "upright", "encrypted_patch_size": [16, 16]},
 "counts": {"images": 2, "rejected": 0},
 "files": [],
 "images": [
-{"name": "a.png", "sha256": "%(zeros)s", "bytes": 10, "mode": "RGB", "plain_hw": [32, 48], "encrypted_hw": [32, 48]},
+{"name": "a.png", "sha256": "%(zeros)s", "bytes": 10, "mode": "RGB", "plain_hw": [32, 48], "encrypted_hw": [32, 48], \
+"source": "aaaaaaaaaaaaaaaa"},
 {"name": "\\u00e9/b.png", "sha256": "%(ones)s", "bytes": 11, "mode": "L", "plain_hw": [16, 16], \
-"encrypted_hw": [16, 16], "shard": "shard-000000.tar"}
+"encrypted_hw": [16, 16], "source": "bbbbbbbbbbbbbbbb", "shard": "shard-000000.tar"}
 ],
 "sha256": "%(sha256)s",
 "hmac": "%(hmac)s"}
@@ -53,8 +57,8 @@ def test_the_bytes_are_frozen(tmp_path):
         b'fingerprint': b'dde130401515de99',
         b'zeros': b'0' * 64,
         b'ones': b'1' * 64,
-        b'sha256': b'7efa7bee65a0e0abe28bfed0fda21689699c8f0fae6df487b3cb3cd78670d56c',
-        b'hmac': b'4cde10ca9d2396fc2f7ac1f0565db6f99b16b32f57d1b3eaecc172d94dacb903',
+        b'sha256': b'8c1b7e98126ad73052291eaee441bac8bf4e6926e96aea06c4fde83c19974001',
+        b'hmac': b'f2f71b5485b6471a67a9e5473648a7c61de2e9c7d644764105191e09b3e23912',
     }
     assert written(tmp_path).read_bytes() == TEXT % values
 
@@ -64,7 +68,7 @@ def test_what_is_written_is_read(tmp_path, count):
     path = written(tmp_path, ROWS[:count])
     manifest = Manifest(tmp_path)
     assert list(manifest.rows()) == list(manifest.rows(KEY)) == ROWS[:count]
-    assert manifest.settings == Settings(Scheme(16))
+    assert manifest.settings == Settings(Scheme(16), dataset_id=DATASET)
     assert (manifest.key_fingerprint, manifest.counts.images, manifest.files) == (KEY.fingerprint, 2, [])
     expected = json.loads(path.read_text())
     assert {**manifest.head, 'images': 0} == {name: expected[name] for name in ('schema', 'version', *HEAD)} | {
@@ -126,8 +130,9 @@ def test_hostile_values_in_a_row_end_in_an_error(tmp_path, place, number):
 @pytest.mark.parametrize(
     'old, new, message',
     [
-        ('"hii-mm manifest"', '"else"', "it is 'else', version 1; supported is 'hii-mm manifest', version 1"),
-        ('"version": 1', '"version": 2', 'version 2; supported is'),
+        ('"hii-mm manifest"', '"else"', "it is 'else', version 2; supported is 'hii-mm manifest', version 2"),
+        ('"version": 2', '"version": 1', 'version 1; supported is'),
+        ('"dataset_id": "0', '"dataset_id": "x', r'regex .* - at `\$.dataset_id`'),
         ('"counts": {"images": 2, "rejected": 0},\n', '', 'required field `counts`'),
         ('"counts": {"images": 2, "rejected": 0}', '"counts": []', 'Expected `object`, got `array`'),
         ('"rejected": 0', '"rejected": "0"', r'Expected `int`, got `str` - at `\$.counts.rejected`'),

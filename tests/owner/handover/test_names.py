@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import hii_mm
 from helpers.copies import tree, write_image, write_images
 from hii_mm import Scheme
-from hii_mm.errors import KeyFileError
+from hii_mm.errors import InvalidValueError, KeyFileError, UsageError
 from hii_mm.handover import Settings
-from hii_mm.handover.layout import RESERVED, safe_name
+from hii_mm.handover.layout import RESERVED, copy_around, safe_name
 from hii_mm.handover.names import NameMap, entries, to_id, to_name
 
 
@@ -70,15 +70,119 @@ def test_pseudonyms_take_odd_names(tmp_path, odd, key):
     assert os.fsdecode(b'\xff\xfe.png') in tree(tmp_path / 'out')
 
 
-def test_pseudonyms_keep_the_classes_and_nothing_else(tmp_path, src, key):
+@pytest.mark.parametrize('form', ['png', 'shards'])
+@pytest.mark.parametrize('keep', [False, True])
+def test_pseudonyms_tell_nothing_of_files_and_folders(tmp_path, src, key, form, keep):
     (src / 'class0' / 'jane.png').write_bytes(b'not an image')
-    hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=Scheme(16), rename=True)
+    write_image(src / 'class1' / 'trip to rome' / 'deep' / 'x.png', (32, 32, 3))
+    outcome = hii_mm.encrypt(
+        src, tmp_path / 'dst', key=key, scheme=Scheme(16), format=form, rename=True, keep_class_names=keep
+    )
     plain, renamed = tree(src), tree(tmp_path / 'dst')
     assert not {Path(name).stem for name in plain} & {Path(name).stem for name in renamed}
-    assert {Path(name).parent for name in plain} <= {Path(name).parent for name in renamed}
     ((name, _),) = rejects_of(tmp_path / 'dst').items()
     assert len(name) == 32
-    assert not [path for path, data in renamed.items() if b'jane' in data or 'jane' in path]
+    secret = [b'jane', b'rome', b'deep'] + ([] if keep else [b'class0', b'class1'])
+    for path, data in renamed.items():
+        assert not [word for word in secret if word in path.encode() or word in data], path
+    ((note,),) = [outcome.notes]
+    assert ('readable in the copy' in note) == keep
+    rows = [row.name for row in hii_mm.Manifest(tmp_path / 'dst').rows()]
+    classes = {row.split('/')[0] for row in rows}
+    assert len(classes) == 2
+    assert {len(row.split('/')) for row in rows} == {2, 4}
+    assert (classes == {'class0', 'class1'}) == keep
+    if form == 'shards':
+        assert hii_mm.Manifest(tmp_path / 'dst').head['classes'] == sorted(classes)
+    # the owner has everything back, and the same class has the same name in another copy of the same key
+    assert hii_mm.verify(tmp_path / 'dst', key=key, against=src).ok
+    assert hii_mm.decrypt(tmp_path / 'dst', tmp_path / 'out', key=key).images == 25
+    assert tree(tmp_path / 'out').keys() == plain.keys() - {'class0/jane.png'}
+    known = NameMap(tmp_path / 'key.names.jsonl').read()
+    assert {known[name] for name in classes if not keep} == (set() if keep else {'class0/', 'class1/'})
+    hii_mm.encrypt(src, tmp_path / 'val', key=key, scheme=Scheme(16), rename=True, keep_class_names=keep)
+    assert {row.name.split('/')[0] for row in hii_mm.Manifest(tmp_path / 'val').rows()} == classes
+
+
+def test_class_names_are_kept_only_where_names_are_replaced(tmp_path, src, key):
+    with pytest.raises(InvalidValueError, match='keep_class_names needs rename'):
+        hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=Scheme(16), keep_class_names=True)
+    (tmp_path / 'a.json').write_text('{"images": [{"id": 1, "file_name": "x.png", "width": 64, "height": 64}]}')
+    with pytest.raises(UsageError, match='the categories in COCO files keep their names anyway'):
+        hii_mm.encrypt(
+            src,
+            tmp_path / 'dst',
+            key=key,
+            scheme=Scheme(16),
+            rename=True,
+            keep_class_names=True,
+            annotations=[tmp_path / 'a.json'],
+        )
+    assert not (tmp_path / 'dst').exists()
+
+
+def test_a_path_that_is_too_long_is_rejected_by_name(tmp_path, key):
+    """In encrypt and in decrypt, and the other images are written."""
+    deep = '/'.join(['d' * 250] * 14)
+    src, far = write_images(tmp_path / 'src', ['a.png', 'z.png', f'{deep}/m.png']), tmp_path
+    for _ in range(3):
+        far = far / ('f' * 200)
+    outcome = hii_mm.encrypt(src, far / 'dst', key=key, scheme=Scheme(16))
+    ((name, reason),) = outcome.rejects
+    assert name == f'{deep}/m.png'
+    assert 'its path in DST is too long' in reason
+    assert {row.name for row in hii_mm.Manifest(far / 'dst').rows()} == {'a.png', 'z.png'}
+    assert hii_mm.verify(far / 'dst', key=key, against=src).ok
+    assert hii_mm.encrypt(src, far / 'dst', key=key, scheme=Scheme(16), resume=True).images == 2
+    hii_mm.encrypt(src, tmp_path / 'tar', key=key, scheme=Scheme(16), format='shards')
+    done = hii_mm.decrypt(tmp_path / 'tar', far / 'out', key=key)
+    assert done.images == 2
+    ((name, reason),) = done.failed
+    assert name == f'{deep}/m.png'
+    assert 'File name too long' in reason
+
+
+def test_a_folder_that_cannot_be_reached_is_rejected_by_name(tmp_path, key):
+    src = write_images(tmp_path / 'src', ['a.png', 'z.png'])
+    here = os.getcwd()
+    os.chdir(src)
+    for _ in range(20):  # deeper than any path can name
+        os.mkdir('m' * 250)
+        os.chdir('m' * 250)
+    os.chdir(here)
+    outcome = hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=Scheme(16))
+    assert outcome.images == 2
+    ((name, reason),) = outcome.rejects
+    assert name.startswith('m' * 250)
+    assert reason == 'a folder whose path is too long'
+
+
+def test_names_longer_than_a_file_system_takes(tmp_path, key):
+    """In a COCO file: SRC itself cannot hold them."""
+    src = write_images(tmp_path / 'src', ['0.png'], (64, 64, 3))
+    names = ['0.png', 'x' * 300 + '.png', 'y' * 300 + '/a.png', '\ud800.png', 'z/' * 3000 + 'a.png']
+    images = [dict(id=i, file_name=name, width=64, height=64) for i, name in enumerate(names)]
+    (tmp_path / 'a.json').write_text(json.dumps(dict(images=images)))
+    for rename in (False, True):
+        outcome = hii_mm.encrypt(
+            src, tmp_path / f'dst{rename}', key=key, scheme=Scheme(16), rename=rename, annotations=[tmp_path / 'a.json']
+        )
+        assert outcome.images == 1
+        reasons = dict(outcome.rejects)
+        assert reasons.pop('annotations/a.json: images[3]') == 'its file_name is not a path below SRC'
+        assert set(reasons) == {names[1], names[2], names[4]}
+
+
+def test_a_source_may_hold_a_folder_named_as_ours(tmp_path, key):
+    """What makes a copy is its content; pictures in such a folder are rejected by name."""
+    src = write_images(tmp_path / 'src', ['a.png', '.hii-mm/b.png', 'x/.hii-mm/c.png'])
+    outcome = hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=Scheme(16))
+    assert outcome.images == 2
+    assert outcome.rejects == [('.hii-mm/b.png', "the name '.hii-mm' is reserved in encrypted copies")]
+    assert hii_mm.verify(tmp_path / 'dst', key=key, against=src).ok
+    assert copy_around(src) is None
+    assert copy_around(tmp_path / 'dst' / 'x') == str(tmp_path / 'dst')
+    assert copy_around(tmp_path / 'dst' / 'x' / '.hii-mm') == str(tmp_path / 'dst')
 
 
 def test_the_map_of_names_is_private_and_grows(tmp_path, src, key):
@@ -94,9 +198,9 @@ def test_a_damaged_map_of_names_is_a_message(tmp_path, src, key, line):
     hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=Scheme(16), rename=True)
     with open(tmp_path / 'key.names.jsonl', 'a') as file:
         file.write(line)
-    with pytest.raises(KeyFileError, match='key.names.jsonl., line 25: '):
+    with pytest.raises(KeyFileError, match='key.names.jsonl., line 27: '):
         hii_mm.decrypt(tmp_path / 'dst', tmp_path / 'out', key=key)
-    with pytest.raises(KeyFileError, match='line 25: '):
+    with pytest.raises(KeyFileError, match='line 27: '):
         hii_mm.encrypt(src / 'class0', tmp_path / 'new', key=key, scheme=Scheme(16), rename=True)
     assert not (tmp_path / 'out').exists()
 
@@ -131,7 +235,7 @@ def test_names_of_macos(tmp_path, key):
     assert {row.name for row in hii_mm.Manifest(tmp_path / 'dst').rows()} == set(names)
 
 
-@pytest.mark.parametrize('name', ['', '/a', 'a//b', '../a', 'a/../b', './a', 'a/.', 'a\0b', 'a/', None, 3])
+@pytest.mark.parametrize('name', ['', '/a', 'a//b', '../a', 'a/../b', './a', 'a/.', 'a\0b', 'a/', 'a\ud800', None, 3])
 def test_names_that_are_not_safe(name):
     assert not safe_name(name)
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import hii_mm
-from helpers.copies import start, tree, write_image, write_images
+from helpers.copies import DATASET, start, tree, write_image, write_images
 from hii_mm import Scheme
 from hii_mm.errors import BusyError, CopyError, RefusedError
 from hii_mm.handover import journal
@@ -39,11 +39,11 @@ def stop_after(count):
 @pytest.mark.parametrize('form', ['png', 'shards'])
 def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(tmp_path, key, form):
     src = write_images(tmp_path / 'src', [f'{i:02}.png' for i in range(60)], (160, 160, 3))
-    words = [src, '--key', key, '--format', form, '--orient', '--quiet', '--workers', 2]
+    words = [src, '--key', key, '--format', form, '--orient', '--quiet', '--workers', 2, '--dataset-id', DATASET]
     words += ['--shard-size', 7] if form == 'shards' else []
     begun = time.monotonic()
     options = {'format': 'shards', 'shard_size': 7} if form == 'shards' else {}
-    hii_mm.encrypt(src, tmp_path / 'whole', key=key, scheme=SCHEME, workers=2, **options)
+    hii_mm.encrypt(src, tmp_path / 'whole', key=key, scheme=SCHEME, dataset_id=DATASET, workers=2, **options)
     assert start('encrypt', src, tmp_path / 'timed', *words[1:]).wait() == 0
     lasted, dst, dice = time.monotonic() - begun, tmp_path / 'dst', random.Random(0)
     kills = 0
@@ -64,9 +64,11 @@ def test_killed_at_any_moment_and_resumed_it_ends_as_if_undisturbed(tmp_path, ke
 @pytest.mark.parametrize('options', [{}, {'format': 'shards', 'shard_size': 5}, {'workers': 2}, {'rename': True}])
 @pytest.mark.parametrize('count', [0, 1, 13, 24])
 def test_stopped_by_its_progress_and_resumed(tmp_path, src, key, options, count):
-    hii_mm.encrypt(src, tmp_path / 'whole', key=key, scheme=SCHEME, **options)
+    hii_mm.encrypt(src, tmp_path / 'whole', key=key, scheme=SCHEME, dataset_id=DATASET, **options)
     with pytest.raises(Stop):
-        hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=SCHEME, progress=stop_after(count), **options)
+        hii_mm.encrypt(
+            src, tmp_path / 'dst', key=key, scheme=SCHEME, dataset_id=DATASET, progress=stop_after(count), **options
+        )
     with pytest.raises(RefusedError, match='holds an unfinished run; continue it with --resume'):
         hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=SCHEME, **options)
     assert not hii_mm.verify(tmp_path / 'dst').ok
@@ -94,9 +96,11 @@ DAMAGE = {
 @pytest.mark.parametrize('damage', DAMAGE)
 @pytest.mark.parametrize('options', [{}, {'format': 'shards', 'shard_size': 5}])
 def test_a_damaged_end_of_a_journal_is_made_again(tmp_path, src, key, options, damage):
-    hii_mm.encrypt(src, tmp_path / 'whole', key=key, scheme=SCHEME, **options)
+    hii_mm.encrypt(src, tmp_path / 'whole', key=key, scheme=SCHEME, dataset_id=DATASET, **options)
     with pytest.raises(Stop):
-        hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=SCHEME, progress=stop_after(13), **options)
+        hii_mm.encrypt(
+            src, tmp_path / 'dst', key=key, scheme=SCHEME, dataset_id=DATASET, progress=stop_after(13), **options
+        )
     (path,) = (tmp_path / 'dst' / WORK).glob('*.jsonl')
     DAMAGE[damage](path)
     hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=SCHEME, resume=True, **options)
@@ -104,9 +108,9 @@ def test_a_damaged_end_of_a_journal_is_made_again(tmp_path, src, key, options, d
 
 
 def test_files_that_are_missing_or_short_are_made_again(tmp_path, src, key):
-    hii_mm.encrypt(src, tmp_path / 'whole', key=key, scheme=SCHEME)
+    hii_mm.encrypt(src, tmp_path / 'whole', key=key, scheme=SCHEME, dataset_id=DATASET)
     with pytest.raises(Stop):
-        hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=SCHEME, progress=stop_after(13))
+        hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=SCHEME, dataset_id=DATASET, progress=stop_after(13))
     first, second = sorted((tmp_path / 'dst').rglob('*.png'))[3:5]
     first.unlink()
     os.truncate(second, 10)
@@ -135,9 +139,9 @@ def test_a_resumed_run_must_be_the_same(tmp_path, src, key):
 
 
 def test_a_second_run_into_the_same_folder_is_refused(tmp_path, src, key):
-    write_images(src, [f'{i}.png' for i in range(40)], (320, 320, 3))
+    write_images(src, [f'{i}.png' for i in range(100)], (320, 320, 3))
     dst = tmp_path / 'dst'
-    first = start('encrypt', src, dst, '--key', key, '--quiet', '--workers', 1)
+    first = start('encrypt', src, dst, '--key', key, '--patch-size', 16, '--quiet', '--workers', 1)
     while not list(dst.rglob('*.png')):
         assert first.poll() is None
         time.sleep(0.01)

@@ -35,9 +35,13 @@ SCHEMES = st.builds(
     fit=st.sampled_from([None, 'crop', 'resize', 'pad']),
     form=st.sampled_from(['png', 'webp', 'shards']),
     rename=st.booleans(),
+    keep=st.booleans(),
+    frame=st.sampled_from(['upright', 'raw']),
 )
-def test_parameters_come_back_from_json(scheme, size, fit, form, rename):
-    settings = Settings(scheme, size, fit, form, rename, 7 if form == 'shards' else 1000)
+def test_parameters_come_back_from_json(scheme, size, fit, form, rename, keep, frame):
+    size_of_shards = 7 if form == 'shards' else 1000
+    names = {'keep_class_names': rename and keep, 'boxes_frame': frame}
+    settings = Settings(scheme, size, fit, form, rename, size_of_shards, **names)
     values = json.loads(json.dumps(settings.to_json()))
     assert Settings.from_json(values) == settings
     assert Scheme.from_manifest(values) == settings.scheme
@@ -50,17 +54,20 @@ def test_the_order_of_the_parameters_is_frozen():
     assert json.dumps(shuffle) == (
         '{"strategy": "shuffle", "patch_size": [16, 16], "gap": 2, "drop_ratio": 0.0, "orient": false, '
         '"window": null, "size": [64, 48], "fit": "crop", "format": "png", "rename": false, '
-        '"encrypted_patch_size": [12, 12]}'
+        '"keep_class_names": false, "boxes_frame": "upright", "encrypted_patch_size": [12, 12]}'
     )
     mixup = Settings(Scheme((16, 32), strategy='mixup', grid=4), 256, 'pad', 'shards', shard_size=9).to_json()
     assert json.dumps(mixup) == (
         '{"strategy": "mixup", "patch_size": [16, 32], "grid": 4, "size": 256, "fit": "pad", "format": "shards", '
-        '"rename": false, "shard_size": 9, "encrypted_patch_size": [4, 8]}'
+        '"rename": false, "keep_class_names": false, "boxes_frame": "upright", "shard_size": 9, '
+        '"encrypted_patch_size": [4, 8]}'
     )
-    both = Settings(Scheme(16, strategy='both', gap=1, window=2), rename=True).to_json()
+    both = Scheme(16, strategy='both', gap=1, window=2)
+    both = Settings(both, rename=True, keep_class_names=True, boxes_frame='raw').to_json()
     assert json.dumps(both) == (
         '{"strategy": "both", "patch_size": [16, 16], "gap": 1, "drop_ratio": 0.0, "orient": false, "window": 2, '
-        '"grid": 2, "size": null, "fit": null, "format": "png", "rename": true, "encrypted_patch_size": [6, 6]}'
+        '"grid": 2, "size": null, "fit": null, "format": "png", "rename": true, '
+        '"keep_class_names": true, "boxes_frame": "raw", "encrypted_patch_size": [6, 6]}'
     )
 
 

@@ -45,8 +45,10 @@ TAMPER = {
 def test_it_is_found_without_a_key(copy, what):
     tamper, (name, reason) = TAMPER[what]
     assert hii_mm.verify(copy).ok
+    assert hii_mm.verify(copy, deep=True).ok
     tamper(copy)
-    result = hii_mm.verify(copy)
+    assert hii_mm.verify(copy).ok == (what == 'flip one byte')  # the sizes are right
+    result = hii_mm.verify(copy, deep=True)
     assert not result.ok
     assert [problem for problem in result.problems if problem.name == name and reason in problem.reason]
 
@@ -60,7 +62,7 @@ def test_a_forgery_whose_checksums_are_right_needs_the_key(copy, key, tmp_path):
     body, _, tail = text.rpartition('"sha256"')
     digest = hashlib.sha256(body.encode()).hexdigest()
     manifest.write_text(f'{body}"sha256": "{digest}"{tail[tail.index(",") :]}')
-    assert not [reason for _, reason in hii_mm.verify(copy).problems if 'SHA-256' in reason]
+    assert not [reason for _, reason in hii_mm.verify(copy, deep=True).problems if 'SHA-256' in reason]
     assert any('its HMAC is wrong' in reason for _, reason in hii_mm.verify(copy, key=key).problems)
     hii_mm.write_new_key(tmp_path / 'other')
     ((name, reason),) = hii_mm.verify(copy, key=tmp_path / 'other').problems
@@ -109,15 +111,18 @@ def test_tar_files(tmp_path, src, key, number):
     assert hii_mm.verify(tmp_path / 'dst', key=key, against=src, workers=2).ok
     shard = f'shard-{number:06}.tar'
     flip_byte(tmp_path / 'dst' / shard, 600)  # within the first image
-    problems = hii_mm.verify(tmp_path / 'dst').problems
+    assert hii_mm.verify(tmp_path / 'dst').ok
+    problems = hii_mm.verify(tmp_path / 'dst', deep=True).problems
     assert len(problems) == 2
     assert (shard, 'its SHA-256 does not match the manifest') in problems
     os.truncate(tmp_path / 'dst' / shard, 5000)
-    problems = hii_mm.verify(tmp_path / 'dst').problems
+    assert 'bytes, but the manifest says' in hii_mm.verify(tmp_path / 'dst').problems[0].reason
+    problems = hii_mm.verify(tmp_path / 'dst', deep=True).problems
     assert any(name.startswith(f'{shard}/') and reason == 'missing' for name, reason in problems)
     (tmp_path / 'dst' / shard).unlink()
-    problems = hii_mm.verify(tmp_path / 'dst').problems
-    assert sum(reason == 'missing' for _, reason in problems) == 13
+    assert hii_mm.verify(tmp_path / 'dst').problems == [(shard, 'missing')]
+    problems = hii_mm.verify(tmp_path / 'dst', deep=True).problems
+    assert sum('missing' in reason for _, reason in problems) == 14
 
 
 def test_a_manifest_that_is_a_link(copy, tmp_path):

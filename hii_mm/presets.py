@@ -1,0 +1,210 @@
+"""Named schemes, and what the measured attacks recover of a scheme.
+
+The figures are those of docs/data/*.json, which an installed package does not
+hold; tests/project/test_presets.py compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from .encryption import Scheme
+from .errors import InvalidValueError
+
+PAGE = 'docs/measured_attacks.md'
+MOST_NEIGHBOURS = 0.5  # a scheme of which an attack gets a larger share is warned about
+# these know more than the copy: a second view of each picture, or that all pictures share one permutation
+ASSUMING = ('multi-view', 'known-plaintext')
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured figure.
+
+    Attributes:
+        value: a share in [0, 1].
+        attack: the attack that reached it.
+        metric: 'surviving', the share of the neighbouring patches of the copy that were put back together, or
+            'classes', the share of the pictures in which a classifier names the same class as in the plain one.
+        source: the file in docs/data.
+    """
+
+    value: float
+    attack: str
+    metric: str
+    source: str
+
+    def __str__(self) -> str:
+        """Return what the attack did, such as 'jigsaw puts 34 % of neighbouring patches back together'."""
+        did = {
+            'surviving': 'puts {} of neighbouring patches back together',
+            'classes': 'restores enough for a classifier to name the same class in {} of pictures',
+        }[self.metric]
+        return f'{self.attack} {did.format(_percent(self.value))}'
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What a model learns from encrypted images, beside the same size of model on plain ones.
+
+    Attributes:
+        encrypted: accuracy in percent, the mean over the seeds.
+        plain: accuracy in percent on plain images.
+        task: what was learned, and how it was encrypted.
+        source: the file in docs/data.
+    """
+
+    encrypted: float
+    plain: float
+    task: str
+    source: str
+
+    def __str__(self) -> str:
+        """Return such as '81.2 % instead of 85.5 % on Fashion-MNIST'."""
+        return f'{self.encrypted:.1f} % instead of {self.plain:.1f} % on {self.task}'
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named scheme.
+
+    Attributes:
+        scheme: its parameters.
+        meaning: one line for people.
+        attack: the best measured attack.
+        accuracy: what it costs.
+    """
+
+    scheme: Scheme
+    meaning: str
+    attack: Figure
+    accuracy: Accuracy
+
+
+_BEST_OF_MIXING = Figure(0.493, 'mixup-inverse', 'classes', 'recognisers_gcompris.json')
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        'paper-rs': Preset(
+            Scheme(16),
+            'shuffle patches of 16 pixels, as the paper does: hides nothing from a solver',
+            Figure(0.990, 'jigsaw', 'surviving', 'jigsaw_gcompris.json'),
+            Accuracy(81.2, 85.5, 'Fashion-MNIST, patches of 4 pixels', 'fashion_mnist.json'),
+        ),
+        'paper-mi': Preset(
+            Scheme(16, strategy='mixup', grid=2),
+            'average 2 x 2 sub-patches of patches of 16 pixels, as the paper does: close to pixelation',
+            _BEST_OF_MIXING,
+            Accuracy(82.3, 85.5, 'Fashion-MNIST, patches of 4 pixels', 'fashion_mnist.json'),
+        ),
+    }
+)
+
+# the highest share of neighbours that an attack put back, except those of ASSUMING; dropped patches do not count
+MEASURED: Mapping[Scheme, Figure] = MappingProxyType(
+    {
+        Scheme(16): Figure(0.990, 'jigsaw', 'surviving', 'jigsaw_gcompris.json'),
+        Scheme(16, gap=1): Figure(0.762, 'jigsaw', 'surviving', 'jigsaw_gcompris.json'),
+        Scheme(16, gap=2): Figure(0.340, 'jigsaw', 'surviving', 'jigsaw_gcompris.json'),
+        Scheme(16, gap=3): Figure(0.172, 'jigsaw', 'surviving', 'jigsaw_sweep.json'),
+        Scheme(16, gap=4): Figure(0.123, 'jigsaw', 'surviving', 'jigsaw_sweep.json'),
+        Scheme(16, drop_ratio=0.25): Figure(0.958, 'jigsaw', 'surviving', 'jigsaw_gcompris.json'),
+        Scheme(16, drop_ratio=0.5): Figure(0.788, 'jigsaw', 'surviving', 'jigsaw_sweep.json'),
+        Scheme(16, drop_ratio=0.75): Figure(0.806, 'jigsaw', 'surviving', 'jigsaw_sweep.json'),
+        Scheme(16, window=2): Figure(0.979, 'jigsaw', 'surviving', 'jigsaw_sweep.json'),
+        Scheme(16, window=4): Figure(0.964, 'jigsaw', 'surviving', 'jigsaw_sweep.json'),
+        Scheme(16, window=6): Figure(0.954, 'jigsaw', 'surviving', 'jigsaw_sweep.json'),
+        Scheme(16, window=8): Figure(0.954, 'jigsaw', 'surviving', 'jigsaw_sweep.json'),
+        Scheme(16, orient=True): Figure(0.827, 'jigsaw', 'surviving', 'jigsaw_sweep.json'),
+        Scheme(16, strategy='both', grid=2): Figure(0.230, 'learned-edge', 'surviving', 'learned_attacks.json'),
+    }
+)
+
+
+def preset(name: str) -> Scheme:
+    """Return the scheme of a preset.
+
+    Args:
+        name: a key of ``PRESETS``.
+
+    Raises:
+        InvalidValueError: not a preset.
+
+    >>> preset('paper-mi')
+    Scheme(MI p 16, grid 2)
+    """
+    if name not in PRESETS:
+        raise InvalidValueError(f'preset must be one of {", ".join(PRESETS)}, got {name!r}')
+    return PRESETS[name].scheme
+
+
+def warning(scheme: Scheme) -> str | None:
+    """Return one line about a scheme of which a measured attack recovers much, or None.
+
+    A scheme that was not measured is judged by the nearest one that was. Of
+    two schemes one hides at most as much as the other if it does not mix where
+    the other does, its patches are at least as large, and none of its options
+    removes more. Taken is the nearest scheme that hides at most as much; a
+    figure of it above ``MOST_NEIGHBOURS`` warns. Without one, the nearest that
+    hides at least as much is taken, and a low figure of it proves nothing.
+
+    Args:
+        scheme: whose ``remainder`` does not matter.
+    """
+    if scheme.shuffle is None:
+        return f'{scheme.label}: mixing alone is close to pixelation: {_BEST_OF_MIXING}; see {PAGE}'
+    weaker = [known for known in MEASURED if _hides_at_most(known, scheme)]
+    if weaker:
+        nearest = [one for one in weaker if not any(_hides_at_most(one, other) for other in weaker if other != one)]
+        known = min(nearest, key=lambda one: MEASURED[one].value)
+        return _line(scheme, known) if MEASURED[known].value > MOST_NEIGHBOURS else None
+    stronger = [known for known in MEASURED if _hides_at_most(scheme, known)]
+    worst = max(stronger, key=lambda one: MEASURED[one].value, default=None)
+    if worst is not None and MEASURED[worst].value > MOST_NEIGHBOURS:
+        return _line(scheme, worst)
+    return f'{scheme.label}: no attack on this scheme was measured; try hii-mm attack on your own pictures; see {PAGE}'
+
+
+def _line(scheme: Scheme, known: Scheme) -> str:
+    """Return the warning about a scheme, with the figure of a measured one."""
+    where = '' if known.label == scheme.label else f' (measured at {known.label})'
+    return f'{scheme.label}: {MEASURED[known]}{where}; see {PAGE}'
+
+
+def table() -> str:
+    """Return the presets as lines of text: name, parameters, meaning, best measured attack and cost."""
+    lines = []
+    for name, entry in PRESETS.items():
+        lines += [
+            f'{name}: {entry.scheme.label}: {entry.meaning}',
+            f'    best attack: {entry.attack} (docs/data/{entry.attack.source})',
+            f'    accuracy: {entry.accuracy} (docs/data/{entry.accuracy.source})',
+        ]
+    return '\n'.join(lines)
+
+
+def _hides_at_most(one: Scheme, other: Scheme) -> bool:
+    """Return whether a scheme that shuffles hides at most as much as another, option by option."""
+    a, b = one.shuffle, other.shuffle
+    if a is None or b is None or (one.mixup is not None and other.mixup is None):
+        return False
+    if one.mixup is not None and other.mixup is not None and one.mixup.grid > other.mixup.grid:
+        return False
+    return (
+        all(size >= least for size, least in zip(one.patch_size, other.patch_size))
+        and a.gap * _mixed(one) <= b.gap * _mixed(other)
+        and a.drop_ratio <= b.drop_ratio
+        and a.orient <= b.orient
+        and (b.window is None or (a.window is not None and a.window <= b.window))
+    )
+
+
+def _mixed(scheme: Scheme) -> int:
+    """Return how many pixels of the plain image, along a side, a pixel that the shuffle sees stands for."""
+    return scheme.mixup.grid if scheme.mixup else 1
+
+
+def _percent(share: float) -> str:
+    return f'{100 * share:.0f} %'

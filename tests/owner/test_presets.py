@@ -1,0 +1,84 @@
+"""Presets, and warnings about schemes that hide little."""
+
+import pytest
+
+import hii_mm
+from hii_mm import Scheme
+from hii_mm.errors import InvalidValueError
+from hii_mm.presets import MEASURED, MOST_NEIGHBOURS, PRESETS, preset, table, warning
+
+
+def test_the_presets_are_the_papers():
+    assert list(PRESETS) == ['paper-rs', 'paper-mi']
+    assert hii_mm.PRESETS is PRESETS
+    assert hii_mm.preset('paper-rs') == preset('paper-rs') == Scheme(16)
+    assert preset('paper-mi') == Scheme(16, strategy='mixup', grid=2)
+
+
+def test_another_name_is_refused_with_those_there_are():
+    with pytest.raises(InvalidValueError, match="preset must be one of paper-rs, paper-mi, got 'paper'"):
+        preset('paper')
+
+
+def test_the_table_has_parameters_meaning_attack_and_cost_with_their_files():
+    text = table()
+    for name, entry in PRESETS.items():
+        assert f'{name}: {entry.scheme.label}: {entry.meaning}' in text
+        assert f'{entry.attack} (docs/data/{entry.attack.source})' in text
+        assert f'{entry.accuracy} (docs/data/{entry.accuracy.source})' in text
+    assert 'jigsaw puts 99 % of neighbouring patches back together (docs/data/jigsaw_gcompris.json)' in text
+    assert all(len(line) <= 160 for line in text.splitlines())
+
+
+@pytest.mark.parametrize('scheme', MEASURED, ids=lambda scheme: scheme.label)
+def test_a_measured_scheme_is_judged_by_its_own_figure(scheme):
+    assert (warning(scheme) is not None) == (MEASURED[scheme].value > MOST_NEIGHBOURS)
+    said = warning(scheme)
+    assert said is None or (said.startswith(f'{scheme.label}: {MEASURED[scheme]}; ') and 'measured at' not in said)
+    assert warning(scheme.with_remainder('crop')) == said
+
+
+@pytest.mark.parametrize(
+    'scheme, known',
+    [
+        (Scheme(8), Scheme(16)),  # smaller patches: more of them, but nothing was measured there
+        (Scheme(32), Scheme(16)),
+        (Scheme((16, 64)), Scheme(16)),
+        (Scheme(32, gap=1), Scheme(16, gap=1)),
+        (Scheme(12, gap=1, orient=True), Scheme(16, gap=1)),
+        (Scheme(16, gap=2, window=4), Scheme(16, window=4)),
+        (Scheme(16, window=5), Scheme(16, window=4)),
+        (Scheme(16, drop_ratio=0.3), Scheme(16, drop_ratio=0.25)),
+        (Scheme(16, strategy='both', window=2), Scheme(16, window=2)),
+    ],
+)
+def test_another_scheme_is_judged_by_the_nearest_measured_one(scheme, known):
+    assert warning(scheme) == (
+        f'{scheme.label}: {MEASURED[known]} (measured at {known.label}); see docs/measured_attacks.md'
+    )
+
+
+@pytest.mark.parametrize(
+    'scheme',
+    [
+        Scheme(8, gap=2),
+        Scheme(16, gap=2, orient=True, drop_ratio=0.5),
+        Scheme(16, gap=6),
+        Scheme(16, strategy='both', grid=4),
+        Scheme(8, strategy='both', gap=1),
+    ],
+    ids=lambda scheme: scheme.label,
+)
+def test_no_warning_where_a_scheme_that_hides_less_holds(scheme):
+    assert warning(scheme) is None
+
+
+@pytest.mark.parametrize('scheme', [Scheme(32, gap=4), Scheme(32, strategy='both', grid=4), Scheme(17, gap=2)])
+def test_a_scheme_that_nothing_measured_covers(scheme):
+    assert 'no attack on this scheme was measured; try hii-mm attack' in warning(scheme)
+
+
+@pytest.mark.parametrize('scheme', [Scheme(16, strategy='mixup'), Scheme(8, strategy='mixup', grid=4)])
+def test_plain_mixing_is_always_warned_about(scheme):
+    assert warning(scheme).startswith(f'{scheme.label}: mixing alone is close to pixelation: mixup-inverse ')
+    assert '49 % of pictures; see docs/measured_attacks.md' in warning(scheme)
