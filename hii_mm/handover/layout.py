@@ -70,7 +70,7 @@ def safe_name(name: object) -> TypeGuard[str]:
     return (
         isinstance(name, str)
         and '\0' not in name
-        and _encodes(name)
+        and (name.isascii() or _encodes(name))
         and not os.path.isabs(name)
         and all(part not in ('', '.', '..') for part in name.split('/'))
     )

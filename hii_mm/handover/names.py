@@ -179,15 +179,20 @@ def reject_reason(image_id: str, extension: str, settings: Settings) -> str | No
     if kept and kept[0] in RESERVED:
         return f'the name {kept[0]!r} is reserved in encrypted copies'
     for part in kept:
-        if len(os.fsencode(part)) > MAX_NAME:
+        if _is_longer(part, MAX_NAME):
             return f'a folder or file name of more than {MAX_NAME} bytes; use --rename'
         if part.isprintable():  # most names; this is fast
             continue
         if not all(c.isprintable() or c in JOINER or unicodedata.category(c) == 'Zs' for c in part):
             return 'control characters or invalid UTF-8 in its name' + ('' if settings.rename else '; use --rename')
-    if not settings.rename and len(os.fsencode(osp.basename(to_name(image_id, settings)))) > MAX_NAME:
+    if not settings.rename and _is_longer(parts[-1], MAX_NAME // 4) and _is_longer(to_name(parts[-1], settings), MAX_NAME):
         return f'its name with {settings.extension} is longer than {MAX_NAME} bytes; use --rename'
     return None
+
+
+def _is_longer(name: str, most: int) -> bool:
+    """Return whether a name has more than so many bytes; a character has at most 4."""
+    return 4 * len(name) > most and len(os.fsencode(name)) > most
 
 
 def sources(src: str, settings: Settings, key: MasterKey | None) -> dict[str, list[str]]:

@@ -77,5 +77,6 @@ def ordered(
             raise OSError(
                 f'one of {workers} worker processes was killed, perhaps because memory ran out; use fewer workers'
             ) from None
-        finally:
+        except BaseException:  # an interrupt does not wait for large images; elsewhere the end of the pool is awaited
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
