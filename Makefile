@@ -7,9 +7,7 @@
 STACK ?= onedl
 VENV ?= .venv-$(STACK)
 PY := $(VENV)/bin/python
-# one thread a process: tiny models train many times slower with more on a busy machine
 PYTEST := -m pytest -n auto --dist worksteal
-export OMP_NUM_THREADS ?= 1
 ifeq ($(wildcard requirements/$(STACK).txt),)
 $(error STACK must be onedl or openmmlab, got $(STACK))
 endif
@@ -23,6 +21,9 @@ endif
 
 .venv-%/.ready: setup.py requirements/%.txt tools/dev/setup_env.sh
 	bash tools/dev/setup_env.sh $* .venv-$*
+
+# one thread a process: tiny models train many times slower with more on a busy machine
+test test-owner: export OMP_NUM_THREADS ?= 1
 
 setup: $(VENV)/.ready
 
