@@ -185,7 +185,9 @@ def reject_reason(image_id: str, extension: str, settings: Settings) -> str | No
             continue
         if not all(c.isprintable() or c in JOINER or unicodedata.category(c) == 'Zs' for c in part):
             return 'control characters or invalid UTF-8 in its name' + ('' if settings.rename else '; use --rename')
-    if not settings.rename and _is_longer(parts[-1], MAX_NAME // 4) and _is_longer(to_name(parts[-1], settings), MAX_NAME):
+    stem = parts[-1]
+    short = len(stem) <= MAX_NAME // 8  # most names: never too long, whatever its characters become
+    if not settings.rename and not short and _is_longer(to_name(stem, settings), MAX_NAME):
         return f'its name with {settings.extension} is longer than {MAX_NAME} bytes; use --rename'
     return None
 
