@@ -47,7 +47,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a model learns from encrypted images, beside the same size of model on plain ones.
+    """Accuracy on encrypted images, beside that of a model of the same size on plain ones.
 
     Attributes:
         encrypted: accuracy in percent, the mean over the seeds.

@@ -1,4 +1,4 @@
-"""What of a COCO file passes into a copy: types, limits and the fields that are kept.
+"""The part of a COCO file that enters a copy: types, limits and the fields that are kept.
 
 Everything that the trainer can read of a COCO file is either one of the fields
 of :class:`Image`, :class:`Annotation` and :class:`Category`, of the type and

@@ -37,7 +37,7 @@ class Remedy(NamedTuple):
 
 @dataclass
 class DryRun:
-    """What :func:`dry_run` found.
+    """The result of :func:`dry_run`.
 
     Attributes:
         images: images that would be encrypted.
@@ -117,7 +117,7 @@ def dry_run(
 
 
 class _Shape(NamedTuple):
-    """What becomes of images of one size; the images of a data set share them."""
+    """The encrypted size of images of one size; the images of a data set share it."""
 
     plain_hw: HW
     encrypted_hw: HW

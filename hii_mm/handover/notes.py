@@ -1,4 +1,4 @@
-"""What an owner should know about a copy: the notes of an outcome."""
+"""Notes for the owner of a copy, part of an outcome."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Problem(NamedTuple):
 
 @dataclass
 class Update:
-    """What :func:`hii_mm.encrypt` with ``update`` did to a finished copy.
+    """The changes that :func:`hii_mm.encrypt` with ``update`` made to a finished copy.
 
     Attributes:
         added: images that are new in the copy.

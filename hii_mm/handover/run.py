@@ -54,7 +54,7 @@ class Run(msgspec.Struct, omit_defaults=True):
 
     @property
     def tarred(self) -> bool:
-        """Whether the images are written to tar files."""
+        """True if the images are written to tar files."""
         return self.parameters.get('format') == 'shards'
 
     @property

@@ -1,4 +1,4 @@
-"""Whether the files that a manifest or a journal names exist at their sizes and checksums."""
+"""Check that the files of a manifest or a journal exist at their sizes and checksums."""
 
 from __future__ import annotations
 
