@@ -21,6 +21,18 @@ def test_generated_parts_are_current(run, script):
     run(SCRIPTS / script, '--check')
 
 
+def test_detection_figures_are_those_of_the_training_logs():
+    """They are entered by hand; the logs are what the runs wrote."""
+    names = {'AP': 'bbox_mAP', 'AP50': 'bbox_mAP_50', 'AP75': 'bbox_mAP_75', 'APs': 'bbox_mAP_s', 'APm': 'bbox_mAP_m'}
+    rows = json.loads((ROOT / 'docs' / 'data' / 'fashion_det.json').read_text())['rows']
+    assert len(rows) == 5
+    for row in rows:
+        lines = map(json.loads, (ROOT / row['log']).read_text().splitlines())
+        last = [line for line in lines if 'coco/bbox_mAP' in line][-1]
+        for name in names.keys() & row.keys():
+            assert row[name] == pytest.approx(100 * last[f'coco/{names[name]}']), (row['config'], name)
+
+
 def test_a_table_that_differs_from_its_figures_fails(run, tmp_path):
     for name in ('tools/docs', 'docs', 'configs/pevit'):
         subprocess.run(['cp', '-r', '--parents', name, str(tmp_path)], cwd=ROOT, check=True)
