@@ -18,7 +18,7 @@ from ..errors import AttackRefusedError, InvalidValueError
 from ..progress import Progress, silent
 
 ATTACKS: dict[str, type[Attack]] = {}
-NEEDS = ('public', 'candidates', 'pairs', 'views')
+NEEDS = ('public', 'candidates', 'pairs', 'views', 'annotations')
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Given:
         pairs: (plain, encrypted) of other images under the same permutation.
         views: encrypted images of the same plain one, the attacked one first,
             each with the shift (down, right) of its crop in pixels.
+        annotations: objects of the encrypted image as COCO has them, one dict each,
+            in the encrypted frame.
     """
 
     plain_shape: tuple[int, int] | None = None
@@ -39,6 +41,7 @@ class Given:
     candidates: Sequence[np.ndarray] = ()
     pairs: Sequence[tuple[np.ndarray, np.ndarray]] = ()
     views: Sequence[tuple[np.ndarray, tuple[int, int]]] = ()
+    annotations: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,10 @@ class Recovery:
             there, as :mod:`hii_mm.encryption.turns` counts.
         scores: float32 (n, n) twice: how likely piece j is right of, and below, piece i.
         ranking: int (candidates,), the candidates from the likeliest on.
+        raw: ``image`` before anything was guessed, (h, w, 3) uint8; None if nothing was.
         confidence: in [0, 1], the attack's own opinion of the whole.
         facts: anything else that it found, as JSON holds it; goes into the results.
-        seconds: time taken; set by :meth:`Attack.recover`.
+        seconds: CPU seconds of all threads; set by :meth:`Attack.recover`.
     """
 
     image: np.ndarray | None = None
@@ -63,6 +67,7 @@ class Recovery:
     turns: np.ndarray | None = None
     scores: tuple[np.ndarray, np.ndarray] | None = None
     ranking: np.ndarray | None = None
+    raw: np.ndarray | None = None
     confidence: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
@@ -140,6 +145,7 @@ class Attack:
         source: where the idea comes from.
         cost: in words.
         needs: fields of :class:`Given` that must not be empty. The runner provides them.
+        uses: fields of :class:`Given` that are welcome, but may be empty.
         supposing: what a verdict says is supposed, such as 'one permutation for all images'.
         beside: name of the attack that this one is meant to beat; the verdict says by how much it does.
         main: the metric that ranks images; None takes the first of neighbour, PSNR and SSIM that was measured.
@@ -151,6 +157,7 @@ class Attack:
     source: ClassVar[str] = ''
     cost: ClassVar[str] = ''
     needs: ClassVar[tuple[str, ...]] = ()
+    uses: ClassVar[tuple[str, ...]] = ()
     supposing: ClassVar[str] = ''
     beside: ClassVar[str] = ''
     main: ClassVar[str | None] = None
@@ -181,9 +188,9 @@ class Attack:
         why = self.refuses(scheme) or (f'needs {" and ".join(missing)}' if missing else None)
         if why:
             raise AttackRefusedError(f'{self.name}: {why}')
-        start = time.perf_counter()
+        start = time.process_time()
         found = self._recover(np.asarray(image), scheme, given)
-        return replace(found, seconds=time.perf_counter() - start)
+        return replace(found, seconds=time.process_time() - start)
 
     def _recover(self, image: np.ndarray, scheme: Scheme, given: Given) -> Recovery:
         raise NotImplementedError
@@ -206,12 +213,12 @@ def register(cls: AttackClass) -> AttackClass:
     """Class decorator: register an attack under its ``name``.
 
     Raises:
-        InvalidValueError: no name, a name that is taken, or unknown needs.
+        InvalidValueError: no name, a name that is taken, or unknown needs or uses.
     """
     if not cls.name or ATTACKS.get(cls.name, cls).__qualname__ != cls.__qualname__:
         raise InvalidValueError(f'an attack needs a unique name, got {cls.name!r}; taken: {", ".join(ATTACKS)}')
-    unknown = [need for need in cls.needs if need not in NEEDS]
+    unknown = [need for need in (*cls.needs, *cls.uses) if need not in NEEDS]
     if unknown:
-        raise InvalidValueError(f'{cls.name}: needs must be among {", ".join(NEEDS)}, got {", ".join(unknown)}')
+        raise InvalidValueError(f'{cls.name}: needs and uses must be among {", ".join(NEEDS)}, got {", ".join(unknown)}')
     ATTACKS[cls.name] = cls
     return cls

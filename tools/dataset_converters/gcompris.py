@@ -3,7 +3,9 @@
     python tools/dataset_converters/gcompris.py [--out data/gcompris]
 
 Animals, buildings, concerts and household objects, 215 photographs in version
-3.1; no attack here was tuned on them. They come from Debian's package
+3.1. Their names decide, by SHA-256, which half is in ``learn``, for attacks to
+be fitted and trained on, and which in ``test``, for figures; a photograph and
+its smaller copy are in the same half. They come from Debian's package
 gcompris-qt-data (44 MB; ``apt-get download`` and ``dpkg -x``, without root),
 where they are WebP files inside the game's resource files. The package's
 copyright file, which lists their free licences, is written beside them.
@@ -12,6 +14,7 @@ copyright file, which lists their free licences, is written beside them.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import re
 import sys
@@ -26,6 +29,7 @@ ACTIVITIES = (  # those with photographs
     'explore_world_music',
 )  # fmt: skip
 LEAST = 224  # pixels of the shorter side
+SMALLER = {'categorization_65': 'explore_monuments_46'}  # a smaller copy of another photograph
 
 
 def webp_files(data: bytes) -> Iterator[bytes]:
@@ -48,6 +52,12 @@ def webp_files(data: bytes) -> Iterator[bytes]:
             yield raw
 
 
+def half(name: str) -> str:
+    """Return 'learn' or 'test', the half that a photograph belongs to."""
+    content = SMALLER.get(name, name).encode()
+    return ('learn', 'test')[hashlib.sha256(content).digest()[0] % 2]
+
+
 def main() -> None:
     """Download the package and write the photographs."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
@@ -60,7 +70,8 @@ def main() -> None:
             for activity in tqdm(ACTIVITIES, unit='activity', disable=None):
                 resources = (files / f'usr/share/gcompris-qt/rcc/{activity}.rcc').read_bytes()
                 for number, raw in enumerate(webp_files(resources)):
-                    write(out / f'{activity}_{number:02}.webp', raw)
+                    name = f'{activity}_{number:02}'
+                    write(out / half(name) / f'{name}.webp', raw)
                     count += 1
             write(out / 'copyright', (files / f'usr/share/doc/{PACKAGE}/copyright').read_bytes())
     except (DataError, OSError) as error:

@@ -12,10 +12,9 @@ from ...errors import AttackRefusedError
 from ..base import Attack, Given, Recovery, register
 from ..solver.assembly import Assembler
 from ..solver.grids import place_shape, plain_grid, shuffle_of, unshuffled
-from ..solver.layout import lay_out
 from ..solver.pieces import all_turns, as_rgb, cut, turn_codes
+from ..solver.restore import restore
 from ..solver.seams import as_lab, posteriors, seam_scores
-from ..solver.unmixing import as_plain
 
 MOST = 4800  # items (pieces, or pieces times turns)
 
@@ -57,13 +56,14 @@ class Jigsaw(Attack):
             grid, certainty = _by_window(right, down, shape, window, len(codes), max(2, self.effort // 8))
         places = np.where(grid >= 0, grid // len(codes), -1)
         turns = np.where(grid >= 0, np.array(codes)[grid % len(codes)], 0)
-        whole = lay_out(pieces, places, turns, shuffle.gap)
+        drawn = restore(pieces, places, turns, scheme, given.plain_shape, certainty)
         return Recovery(
-            as_plain(whole, scheme, given.plain_shape),
+            drawn.image,
             places,
             turns,
             scores=(right, down) if len(codes) == 1 else None,
             confidence=float(certainty.mean()),
+            raw=drawn.raw,
         )
 
     def scores(self, pieces: np.ndarray, shuffle: ShuffleParams, codes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -60,8 +60,8 @@ class Need(NamedTuple):
 
 
 def given_to(attack: type[Attack], scene: Scene) -> Given:
-    """Return what an attack gets: the fields in its ``needs``, and the plain size."""
-    parts = {need: tuple(PROVIDERS[need].provide(scene)) for need in attack.needs}
+    """Return what an attack gets: the fields that it needs or uses, and the plain size."""
+    parts = {field: tuple(PROVIDERS[field].provide(scene)) for field in (*attack.needs, *attack.uses)}
     return Given(plain_shape=scene.case.plain_shape, **parts)
 
 
