@@ -6,6 +6,8 @@ image of (h, w).
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from . import turns
@@ -27,9 +29,15 @@ def fragment_boxes(plan: ShufflePlan, boxes: np.ndarray) -> tuple[np.ndarray, np
         float64 (m, 4) xyxy in the encrypted image, and int64 (m,), the row of
         ``boxes`` that each fragment comes from, ascending.
     """
-    pieces = [_merge(_pieces(plan, box)) for box in np.asarray(boxes, np.float64).reshape(-1, 4)]
-    source = np.repeat(np.arange(len(pieces)), [len(part) for part in pieces])
-    return np.concatenate([*pieces, np.empty((0, 4))]), source
+    ch, cw = plan.core_size
+    local, patch, source = _cells(boxes, plan.grid.shape, plan.grid.patch_size, plan.plain_shape, plan.gap)
+    place = plan.places[patch]
+    if (place < 0).any():
+        local, place, source = local[place >= 0], place[place >= 0], source[place >= 0]
+    if plan.orientation is not None:
+        local = turns.turn_boxes(local, plan.orientation[place], ch, cw)
+    row, col = np.divmod(place, plan.shape[1])
+    return _merge(local + np.stack([col * cw, row * ch] * 2, axis=1), source, row, col, plan.shape)
 
 
 def enclose_boxes(plan: ShufflePlan, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,15 +65,11 @@ def restore_boxes(plan: ShufflePlan, boxes: np.ndarray, ids: np.ndarray) -> tupl
         image.
     """
     (ch, cw), (ph, pw), gap = plan.core_size, plan.grid.patch_size, plan.gap
-    found, owner = [np.empty((0, 4))], [np.empty(0, np.int64)]
-    for box, label in zip(np.asarray(boxes, np.float64).reshape(-1, 4), np.asarray(ids)):
-        local, place = _cells(box, plan.shape, (ch, cw), plan.encrypted_shape)
-        if plan.orientation is not None:
-            local = turns.turn_boxes(local, turns.inverse(plan.orientation[place]), ch, cw)
-        row, col = np.divmod(plan.permutation[place], plan.grid.shape[1])
-        found.append(local + gap + np.stack([col * pw, row * ph] * 2, axis=1))
-        owner.append(np.full(len(local), label))
-    return _enclose(np.concatenate(found), np.concatenate(owner))
+    local, place, source = _cells(boxes, plan.shape, (ch, cw), plan.encrypted_shape)
+    if plan.orientation is not None:
+        local = turns.turn_boxes(local, turns.inverse(plan.orientation[place]), ch, cw)
+    row, col = np.divmod(plan.permutation[place], plan.grid.shape[1])
+    return _enclose(local + gap + np.stack([col * pw, row * ph] * 2, axis=1), np.asarray(ids)[source])
 
 
 def _enclose(boxes: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,66 +83,79 @@ def _enclose(boxes: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _cells(
-    box: np.ndarray, shape: tuple[int, int], size: tuple[int, int], limits: tuple[int, int], gap: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the parts of a box in the cells of a grid, without each cell's margin.
+    boxes: np.ndarray, shape: tuple[int, int], size: tuple[int, int], limits: tuple[int, int], gap: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the parts of boxes in the cells of a grid, without each cell's margin.
 
     Args:
-        box: (4,) xyxy.
+        boxes: (n, 4) xyxy.
         shape: (rows, columns) of the grid.
         size: (h, w) of a cell.
-        limits: (h, w) within which the box counts.
+        limits: (h, w) within which a box counts.
         gap: width of the margin on each side of a cell.
 
     Returns:
-        float64 (k, 4), within the cell less its margin, and int64 (k,), the
-        cells counted row by row.
+        float64 (k, 4), within the cell less its margin; int64 (k,), the cells
+        counted row by row; and int64 (k,), the row of ``boxes``. Sorted by
+        box, then by cell.
     """
-    (h, w), (rows, cols) = size, shape
-    if not (np.isfinite(box).all() and box[0] < box[2] and box[1] < box[3]):
-        return np.empty((0, 4)), np.empty(0, np.int64)
-    left, top = np.maximum(box[:2], 0)
-    right, bottom = min(box[2], limits[1]), min(box[3], limits[0])
-    row = np.arange(max(0, int(top // h)), min(rows, int(-(-bottom // h))))
-    col = np.arange(max(0, int(left // w)), min(cols, int(-(-right // w))))
-    x = np.stack([np.maximum(left - col * w - gap, 0), np.minimum(right - col * w - gap, w - 2 * gap)], axis=1)
-    y = np.stack([np.maximum(top - row * h - gap, 0), np.minimum(bottom - row * h - gap, h - 2 * gap)], axis=1)
-    row, y = row[y[:, 0] < y[:, 1]], y[y[:, 0] < y[:, 1]]
-    col, x = col[x[:, 0] < x[:, 1]], x[x[:, 0] < x[:, 1]]
-    i, j = (part.ravel() for part in np.indices((len(row), len(col))))
-    return np.stack([x[j, 0], y[i, 0], x[j, 1], y[i, 1]], axis=1), row[i] * cols + col[j]
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    sound = np.isfinite(boxes).all(axis=1) & (boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3])
+    index = np.flatnonzero(sound)
+    left, top, right, bottom = boxes[index].T
+    x0, x1 = _spans(left, right, shape[1], size[1], limits[1], gap)
+    y0, y1 = _spans(top, bottom, shape[0], size[0], limits[0], gap)
+    box, row, col = np.nonzero((y0 < y1)[:, :, None] & (x0 < x1)[:, None])
+    local = np.stack([x0[box, col], y0[box, row], x1[box, col], y1[box, row]], axis=1)
+    return local, row * shape[1] + col, index[box]
 
 
-def _pieces(plan: ShufflePlan, box: np.ndarray) -> np.ndarray:
-    """Return the surviving parts of a box, each at the place of its patch: float64 (k, 4)."""
-    ch, cw = plan.core_size
-    local, patch = _cells(box, plan.grid.shape, plan.grid.patch_size, plan.plain_shape, plan.gap)
-    place = plan.places[patch]
-    local, place = local[place >= 0], place[place >= 0]
-    if plan.orientation is not None:
-        local = turns.turn_boxes(local, plan.orientation[place], ch, cw)
-    row, col = np.divmod(place, plan.shape[1])
-    return local + np.stack([col * cw, row * ch] * 2, axis=1)
+def _spans(
+    low: np.ndarray, high: np.ndarray, count: int, size: int, limit: int, gap: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where intervals begin and end in each cell of a line, float64 (n, count) twice; empty if end <= begin."""
+    start = np.arange(count) * size
+    begin = np.maximum(np.maximum(low, 0)[:, None] - start - gap, 0)
+    return begin, np.minimum(np.minimum(high, limit)[:, None] - start - gap, size - 2 * gap)
 
 
-def _merge(boxes: np.ndarray) -> np.ndarray:
-    """Join boxes that share a whole side, until none do; (k, 4) -> (l, 4)."""
-    while True:
-        before = len(boxes)
-        for along, across in ((0, 1), (1, 0)):
-            boxes = _join(boxes, along, across)
-        if len(boxes) == before:
-            return boxes
+def _merge(
+    boxes: np.ndarray, owner: np.ndarray, row: np.ndarray, col: np.ndarray, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join the boxes of each owner that share a whole side, until none do.
+
+    Each box starts in a cell of its own, so sorting by cell puts the only box
+    that may continue another one right behind it.
+
+    Args:
+        boxes: float64 (k, 4) xyxy.
+        owner: int64 (k,).
+        row: int64 (k,), of the cell in which each box starts.
+        col: int64 (k,), likewise.
+        shape: (rows, columns) of the cells.
+
+    Returns:
+        float64 (l, 4), and int64 (l,), the owners; sorted by owner, then by
+        x0, x1 and y0.
+    """
+    for turn in itertools.count():
+        along, across = turn % 2, 1 - turn % 2
+        line, place = (col, row) if along else (row, col)
+        order = ((owner * shape[along] + line) * shape[across] + place).argsort()
+        boxes, owner, row, col = boxes[order], owner[order], row[order], col[order]
+        a0, a1, b0, b1 = (np.ascontiguousarray(boxes[:, k]) for k in (along, along + 2, across, across + 2))
+        touch = (a1[:-1] == a0[1:]) & (b0[:-1] == b0[1:]) & (b1[:-1] == b1[1:]) & (owner[:-1] == owner[1:])
+        if touch.any():
+            first = np.flatnonzero(np.concatenate([[True], ~touch]))
+            last = np.append(first[1:], len(boxes)) - 1
+            boxes, owner, row, col = boxes[first], owner[first], row[first], col[first]
+            boxes[:, along + 2] = a1[last]
+        elif turn:
+            break
+    order = (((owner * len(boxes) + _ranks(boxes[:, 0])) * len(boxes) + _ranks(boxes[:, 2])) * shape[0] + row).argsort()
+    return boxes[order], owner[order]
 
 
-def _join(boxes: np.ndarray, along: int, across: int) -> np.ndarray:
-    """Join runs of boxes that lie end to end along an axis (0 is x) and agree across it."""
-    if len(boxes) < 2:
-        return boxes
-    boxes = boxes[np.lexsort((boxes[:, along], boxes[:, across + 2], boxes[:, across]))]
-    sides = boxes[:, [across, across + 2]]
-    touch = (boxes[:-1, along + 2] == boxes[1:, along]) & (sides[:-1] == sides[1:]).all(1)
-    start = np.flatnonzero(np.concatenate([[True], ~touch]))
-    joined = boxes[start]
-    joined[:, along + 2] = boxes[np.append(start[1:], len(boxes)) - 1, along + 2]
-    return joined
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the rank of each value among the different ones, int64."""
+    return np.unique(values, return_inverse=True)[1]
