@@ -4,7 +4,8 @@
 different ones, in class folders of 1,000) and encrypts it to tar files, stopped
 after nine tenths and continued, which also reads the tar files of the first
 run again. Each run is a process of its own that reports its seconds and its
-peak memory. ``--large`` encrypts one picture of 12000 x 7000 in a process of its own.
+peak memory. ``--large`` encrypts one picture of 12000 x 7000, as JPEG and as
+PNG with each fit, in a process of its own each time.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from hii_mm import Scheme, encrypt, verify, write_new_key
 
 DIFFERENT, FOLDER = 1000, 1000
 LARGE = 7000, 12000  # h, w
+CASES = [('jpg', 'crop'), ('jpg', 'resize'), ('jpg', 'pad'), ('png', 'crop'), ('png', 'resize'), ('png', 'pad')]
 
 
 class Stop(Exception):
@@ -67,11 +69,11 @@ def child(job, root, **options):
             raise Stop
 
     if job == 'photo':
-        photo(root / 'src' / 'large.jpg')
+        photo(root / 'src' / f'large.{options["extension"]}')
     elif job == 'verify':
         assert verify(root / 'dst', key=root / 'key').ok
     else:
-        more = {'format': 'shards'} if job == 'shards' else {'fit': 'crop'}
+        more = {'format': 'shards'} if job == 'shards' else {'fit': options['fit']}
         more |= {'key': root / 'key', 'scheme': Scheme(16), 'resume': bool(options.get('resume')), 'progress': progress}
         with contextlib.suppress(Stop):
             assert not encrypt(root / 'src', root / 'dst', **more).rejects
@@ -105,27 +107,30 @@ def many(scratch, images):
     }
 
 
-def large(scratch):
-    """Return the row of the large picture: peak memory over what the imports need, in decoded pictures."""
+def large(scratch, extension, fit):
+    """Return the row of a large picture: peak memory over what the imports need, in decoded pictures."""
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         root = Path(folder)
         (root / 'src').mkdir()
         write_new_key(root / 'key')
         Image.new('RGB', (32, 32)).save(root / 'src' / 'small.png')
-        base = measured('folder', root)['mebibytes']
+        base = measured('folder', root, fit=fit)['mebibytes']
         subprocess.check_call(['rm', '-rf', str(root / 'dst'), str(root / 'src' / 'small.png')])
-        measured('photo', root)
-        peak = measured('folder', root)['mebibytes']
+        measured('photo', root, extension=extension)
+        peak = measured('folder', root, fit=fit)['mebibytes']
     h, w = LARGE
-    decoded = 3 * h * w / 2**20
-    return {'pixels': f'{w} x {h}', 'mebibytes': round(peak - base), 'decoded': round((peak - base) / decoded, 2)}
+    decoded = (peak - base) / (3 * h * w / 2**20)
+    return {
+        'pixels': f'{w} x {h}', 'file': extension, 'fit': fit,
+        'mebibytes': round(peak - base), 'decoded': round(decoded, 2),
+    }  # fmt: skip
 
 
 def main():
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--images', type=int, nargs='*', default=[10_000, 100_000], metavar='N')
-    parser.add_argument('--large', action='store_true', help='also one picture of 12000 x 7000')
+    parser.add_argument('--large', action='store_true', help='also pictures of 12000 x 7000')
     parser.add_argument('--scratch', metavar='DIR', help='folder for pictures and copies')
     parser.add_argument('--child', nargs=3, help=argparse.SUPPRESS)
     record.add_argument(parser)
@@ -139,8 +144,8 @@ def main():
         rows.append(many(args.scratch, images))
         rows[-1] |= {f'{name}_ratio': round(rows[-1][name] / rows[0][name], 1) for name in ('seconds', 'mebibytes')}
         print(rows[-1], flush=True)
-    if args.large:
-        rows.append(large(args.scratch))
+    for extension, fit in CASES if args.large else ():
+        rows.append(large(args.scratch, extension, fit))
         print(rows[-1], flush=True)
     record.write(args.json, rows, f'{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}')
 

@@ -7,10 +7,11 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ..errors import UsageError
 from . import passphrase
+from .console import shown
 
 if TYPE_CHECKING:
     from ..encryption import MasterKey, Scheme
@@ -28,6 +29,14 @@ PRESETS = ('paper-rs', 'paper-mi')
 SCHEME = {
     'strategy': 'shuffle', 'patch_size': 16, 'gap': 0, 'drop_ratio': 0.0, 'orient': False, 'window': None, 'grid': 2,
 }  # fmt: skip
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, and say where the help is, instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, and exit with 2."""
+        self.exit(2, f'{self.prog}: {shown(message)}; see {self.prog} --help\n')
 
 
 def add_scheme(parser: argparse._ActionsContainer) -> None:

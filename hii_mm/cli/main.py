@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from ..errors import HiiError
 from ..version import __version__
-from . import console
+from . import arguments, console
 
 COMMANDS = {
     'keygen': 'create a key file',
@@ -29,6 +29,8 @@ COMMANDS = {
     'decrypt': 'restore the images of an encrypted copy',
     'manifest merge': 'finish a copy that was encrypted in parts',
     'preview': 'show images beside their encrypted version',
+    'predict': 'predict with a trained model, on plain and on encrypted pictures',
+    'info': 'say how the images are encrypted that a checkpoint, a copy or a config is for',
     'attack': 'attack encrypted images and report what was recovered',
     'attack-train': 'train an attack that learns, on public photos',
     'doctor': 'check the installation',
@@ -80,7 +82,7 @@ def _explain(argv: list[str]) -> NoReturn:
     group = argv[0] if argv and any(command.startswith(f'{argv[0]} ') for command in COMMANDS) else ''
     listing = _listing(group)
     listing.parse_args(argv[1:2] if group else argv[:1])
-    listing.error('a command is missing; see --help')
+    listing.error('a command is missing')
 
 
 def _listing(group: str = '') -> argparse.ArgumentParser:
@@ -88,7 +90,7 @@ def _listing(group: str = '') -> argparse.ArgumentParser:
     prefix = f'{group} ' if group else ''
     listed = {command: text for command, text in COMMANDS.items() if command.startswith(prefix)}
     lines = [f'  {command:16}  {text}' for command, text in listed.items()]
-    parser = argparse.ArgumentParser(
+    parser = arguments.Parser(
         prog=f'hii-mm {group}'.strip(),
         usage=f'hii-mm {prefix}[-h] COMMAND ...' if group else 'hii-mm [-h] [--version] COMMAND ...',
         description='Train vision models on images that people should not look at.' if not group else None,
@@ -108,8 +110,8 @@ def _module(command: str) -> ModuleType:
 
 
 def _parser(command: str, module: ModuleType) -> argparse.ArgumentParser:
-    """Return the parser of a command: one of its own, so that errors print its usage."""
-    parser = argparse.ArgumentParser(prog=f'hii-mm {command}')
+    """Return the parser of a command: one of its own, so that errors name it."""
+    parser = arguments.Parser(prog=f'hii-mm {command}')
     module.add_arguments(parser)
     return parser
 

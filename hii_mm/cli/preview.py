@@ -74,7 +74,7 @@ def _images_below(folder: Path, out: Path) -> Iterator[Path]:
     """Yield the files below a folder that may be images, in order, without those of ``out``."""
     from ..handover.names import NOT_IMAGES, scan
 
-    for name, reason in scan(os.fspath(folder)):
+    for name, reason in sorted(scan(os.fspath(folder)), key=lambda found: os.path.split(found[0])):
         path = folder / name
         if reason is None and path.suffix.lower() not in NOT_IMAGES and out.resolve() not in path.resolve().parents:
             yield path

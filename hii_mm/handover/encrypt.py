@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import os.path as osp
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -21,6 +22,7 @@ from .dataset import shared_id
 from .job import Encrypter
 from .journal import Journal, check_no_update, opened, read_lines
 from .layout import MANIFEST, WORK
+from .listing import Listing
 from .manifest import Manifest
 from .merge import close_copy, outcome_of
 from .notes import notes
@@ -106,13 +108,13 @@ def encrypt(
     task = _Task(osp.realpath(src), osp.realpath(dst), secret, settings, coco_files, part, workers)
     if update:
         check_can_update(task.dst, settings, part, coco_files)
-    with opened(task.dst, part) as (journal, handle):
+    with opened(task.dst, part) as (journal, handle), contextlib.ExitStack() as stack:
         if update:
             finish_stopped(task.dst, secret)
             os.makedirs(osp.join(task.dst, WORK), exist_ok=True)
         settings = replace(settings, dataset_id=shared_id(task.dst, settings.dataset_id))
         task = replace(task, settings=settings)
-        listing = list_source(task.src, settings, secret, coco_files)
+        listing = stack.enter_context(contextlib.closing(list_source(task.src, settings, secret, coco_files)))
         run = describe(settings, secret, listing, coco_files)
         if update:
             updating = Updating(task.src, task.dst, settings, secret, run, listing)
@@ -148,9 +150,7 @@ class _Task:
     workers: int
 
 
-def list_source(
-    src: str, settings: Settings, key: MasterKey, annotations: Sequence[coco.AnnotationFile]
-) -> list[names.Entry]:
+def list_source(src: str, settings: Settings, key: MasterKey, annotations: Sequence[coco.AnnotationFile]) -> Listing:
     """Return the entry of each file that is to be encrypted or rejected, sorted by its new name.
 
     Raises:
@@ -160,9 +160,9 @@ def list_source(
         found: dict[str, str | None] = {}
         for part in annotations:
             found.update({**dict.fromkeys(part.images), **part.bad})
-        listing = names.entries(sorted(found.items()), settings, key, flat=True)
+        listing = Listing(found.items(), settings, key, flat=True)
     else:
-        listing = names.entries(names.scan(src), settings, key)
+        listing = Listing(names.scan(src), settings, key)
     if not listing:
         raise CopyError(f'SRC {src!r} contains no file')
     return listing
@@ -237,28 +237,34 @@ def _pseudonyms(listing: Iterable[names.Entry]) -> dict[str, str]:
 
 
 def _encrypt_part(
-    task: _Task, journal: Journal, handle: int, listing: list[names.Entry], classes: list[str], progress: Progress
+    task: _Task, journal: Journal, handle: int, listing: Listing, classes: list[str], progress: Progress
 ) -> None:
     """Encrypt what this part has still to do, and record it."""
     tarred = task.settings.format == 'shards'
     unit = task.settings.shard_size if tarred else 1
     count = files_of(len(listing), task.part, unit)
-    mine = [index_of(number, task.part, unit) for number in range(count)]
     before = journal.done
+
+    def mine(first: int) -> Iterator[tuple[int, names.Entry]]:
+        """Yield the number and the entry of this part's files, from one of them on."""
+        for number in range(first, count):
+            i = index_of(number, task.part, unit)
+            yield i, listing[i]
+
     scratch = None if tarred else journal.scratch
     args = (task.src, task.dst, task.settings, task.key, scratch, task.annotations)
-    todo = ((i, listing[i]) for i in mine[before:])
-    results = counted(ordered(todo, task.workers, Encrypter, args, [handle]), progress, len(mine), before)
+    results = counted(ordered(mine(before), task.workers, Encrypter, args, [handle]), progress, count, before)
     if tarred:
         shards.write_shards(journal, results, unit, classes)
     else:
         for line, _ in results:
             journal.add([line])
-    fsync_folders(journal.dst, (listing[i].name for i in mine if not tarred and listing[i].reason is None))
+    if not tarred:
+        fsync_folders(journal.dst, (entry.name for _, entry in mine(0) if entry.reason is None))
     journal.finish()
 
 
-def _outcome(journal: Journal, listing: list[names.Entry], task: _Task) -> Outcome:
+def _outcome(journal: Journal, listing: Listing, task: _Task) -> Outcome:
     """Return what the journal of this part says."""
     out, turned = Outcome(), 0
     dropped = sum((part.dropped for part in task.annotations), Counter[str]())

@@ -50,8 +50,7 @@ class Fit:
     def image(self, array: np.ndarray) -> np.ndarray:
         """Bring an image (H, W[, C]) of ``plain_hw`` to ``fitted_hw``; padding repeats the last row and column."""
         if self.scaled_hw != self.plain_hw:
-            resized = Image.fromarray(array).resize(self.scaled_hw[::-1], Image.Resampling.BICUBIC)
-            array = np.array(resized).astype(array.dtype)
+            array = _resized(array, self.scaled_hw)
         return self._window(array, mode='edge')
 
     def mask(self, array: np.ndarray) -> np.ndarray:
@@ -79,6 +78,21 @@ class Fit:
         """(h, w) of the part of the fitted image that shows the image, not padding."""
         (top, left), (h, w) = self.offset_yx, self.scaled_hw
         return min(self.fitted_hw[0], h - top), min(self.fitted_hw[1], w - left)
+
+
+def _resized(array: np.ndarray, hw: HW) -> np.ndarray:
+    """Resize an image (H, W[, C]), keeping its dtype. RGB goes channel by channel: Pillow holds 4 bytes for its 3."""
+
+    def whole(part: np.ndarray) -> np.ndarray:
+        resized = Image.fromarray(part).resize(hw[::-1], Image.Resampling.BICUBIC)
+        return np.asarray(resized).astype(array.dtype, copy=False)
+
+    if array.ndim != 3 or array.shape[2] != 3:
+        return whole(array)  # with an alpha channel Pillow weighs the others by it
+    out = np.empty((*hw, 3), array.dtype)
+    for channel in range(3):
+        out[:, :, channel] = whole(array[:, :, channel])
+    return out
 
 
 def plan_fit(settings: Settings, plain_hw: HW, orientation: int = 1) -> Fit:

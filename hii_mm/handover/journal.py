@@ -22,13 +22,13 @@ from ..errors import BusyError, CopyError, RefusedError, RejectedError
 from ..files import fsync_folder, locked, naming, write_atomically
 from .layout import DATASET, MANIFEST, NEXT, UPDATE_JOURNAL, WORK, safe_name
 from .layout import journals as journals
-from .parsing import parse, parse_row
+from .lines import line_of, parse_line
 from .parts import Part, files_of, index_of
 from .rows import FileRow, Line, Row, to_json
 from .run import Run, check_same_run
 from .sizes import check_size
 
-FINISHED = b'{"finished": true}\n'
+FINISHED = line_of(b'{"finished": true}')
 _SHARD = b'"shard"'
 
 
@@ -81,27 +81,27 @@ class Journal:
         else:
             if not others and set(os.listdir(self.dst)) - {WORK}:
                 raise RefusedError(f'{self.dst!r} is not empty and holds no run to continue; choose a new folder')
-            write_atomically(self.path, json.dumps({'run': msgspec.to_builtins(run)}).encode() + b'\n')
+            write_atomically(self.path, line_of(json.dumps({'run': msgspec.to_builtins(run)}).encode()))
             fsync_folder(self._work)
         shutil.rmtree(self.scratch, ignore_errors=True)
         os.mkdir(self.scratch)
         self._file = open(self.path, 'ab')  # noqa: SIM115  opened() closes it
-        if not self.finished:
-            self.cut(self.done - self.done % run.unit)  # the line of a tar file stands before those of its images
 
     def _recover(self, run: Run) -> None:
-        """Count the lines that are in order and whose files exist, and remove the rest."""
+        """Count the lines that are in order and whose files exist, whole tar files only, and remove the rest."""
         order = Order(run, self._part)
         with open(self.path, 'r+b') as file:
-            end = len(file.readline())
+            end = position = len(file.readline())
             for line in file:
+                position += len(line)
                 if line == FINISHED:
                     self.finished = order.missing == 0
-                    end += self.finished * len(line)
+                    end = position if self.finished else end
                     break
-                if not line.endswith(b'\n') or not self._is_complete(line, order):
+                if not self._is_complete(line, order):
                     break
-                self.done, end = order.count, end + len(line)
+                if order.whole:
+                    self.done, end = order.count, position
             file.truncate(end)
 
     def _is_complete(self, line: bytes, order: Order) -> bool:
@@ -111,7 +111,7 @@ class Journal:
             OSError: a file that may exist, but cannot be looked at now.
         """
         try:
-            entry = parse_row(line, Line, self.path, CopyError)
+            entry = parse_line(line, Line, self.path)
             row = order.check(entry)
             if row is not None:
                 check_size(self.dst, row)
@@ -136,7 +136,7 @@ class Journal:
         assert self._file is not None
         lines = list(lines)
         with naming(self.path):
-            self._file.write(b''.join(to_json(line) + b'\n' for line in lines))
+            self._file.write(b''.join(line_of(to_json(line)) for line in lines))
             self._file.flush()
         self.done += sum(line.shard is None for line in lines)
 
@@ -179,6 +179,11 @@ class Order:
         """Number of source files that are still to come."""
         return self._total - self.count
 
+    @property
+    def whole(self) -> bool:
+        """True behind the last image of a tar file, or of the part."""
+        return self._shard is None and (self.count % self._unit == 0 or not self.missing)
+
     def check(self, line: Line) -> FileRow | Row | None:
         """Return the row of the file that a line stands for, or None: it is rejected, or within a tar file.
 
@@ -201,7 +206,7 @@ class Order:
         if line.row is not None and (line.row.shard != self._shard or (line.row.shard is None) == self._tarred):
             raise CopyError(f'its journal has {line.row.name!r} in the tar file {line.row.shard!r}')
         self.count += 1
-        if self.count % self._unit == 0:
+        if self.count % self._unit == 0 or not self.missing:
             self._shard = None
         return None if self._tarred else line.row
 
@@ -270,7 +275,7 @@ def read_run(path: str) -> Run:
             line = file.readline()
     except OSError as error:
         raise CopyError(f'{path!r} cannot be read: {error.strerror}') from None
-    return parse(line, _Head, f'{path!r} is not a journal', CopyError).run
+    return parse_line(line, _Head, f'{path!r} is not a journal').run
 
 
 def read_lines(paths: Iterable[str]) -> Iterator[Line]:
@@ -285,6 +290,6 @@ def read_lines(paths: Iterable[str]) -> Iterator[Line]:
             file.readline()
             for number, line in enumerate(file, 2):
                 if line != FINISHED:
-                    yield parse_row(line, Line, f'{path!r}, line {number}', CopyError)
+                    yield parse_line(line, Line, f'{path!r}, line {number}')
 
     return heapq.merge(*map(read, paths), key=lambda line: line.i)

@@ -67,13 +67,10 @@ def within(path: StrPath, folder: StrPath) -> bool:
 
 def safe_name(name: object) -> TypeGuard[str]:
     """Return whether a name is a normalised path that stays below a folder, and that a file system can take."""
-    return (
-        isinstance(name, str)
-        and '\0' not in name
-        and (name.isascii() or _encodes(name))
-        and not os.path.isabs(name)
-        and all(part not in ('', '.', '..') for part in name.split('/'))
-    )
+    if not isinstance(name, str) or '\0' in name or not (name.isascii() or _encodes(name)):
+        return False
+    path = f'/{name}/'
+    return '//' not in path and '/./' not in path and '/../' not in path
 
 
 def _encodes(name: str) -> bool:

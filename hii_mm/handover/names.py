@@ -7,7 +7,7 @@ import json
 import os
 import os.path as osp
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from ..encryption.keyed import dataset_bytes, id_bytes
 from ..encryption.keys import MasterKey
 from ..errors import KeyFileError
-from ..files import StrPath, locked, write_atomically
+from ..files import StrPath, fsync_folder, locked, write_atomically
 from .layout import RESERVED
 from .parsing import parse_lines
 from .settings import Settings
@@ -66,7 +66,7 @@ def _pseudonym(key: MasterKey, image_id: str, settings: Settings) -> str:
 
 
 def scan(src: str) -> Iterator[tuple[str, str | None]]:
-    """Yield each file of a folder in sorted order; links to folders are not followed.
+    """Yield each file of a folder, in any order; links to folders are not followed.
 
     Yields:
         The path below ``src``, and None or why it is rejected.
@@ -74,64 +74,33 @@ def scan(src: str) -> Iterator[tuple[str, str | None]]:
     Raises:
         OSError: a folder that cannot be read.
     """
-    too_deep = []
+    folders = ['']
+    while folders:
+        below = folders.pop()
+        try:
+            found = os.scandir(osp.join(src, below))
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            yield below, 'a folder whose path is too long'
+            continue
+        with found:
+            for item in found:
+                path = f'{below}/{item.name}' if below else item.name
+                if not _is_folder(item):
+                    yield path, None
+                elif item.is_symlink():
+                    yield path, 'a symbolic link to a folder, which is not followed'
+                else:
+                    folders.append(path)
 
-    def failed(error: OSError) -> None:
-        if error.errno != errno.ENAMETOOLONG:
-            raise error
-        too_deep.append(osp.relpath(error.filename, src))
 
-    for folder, folders, files in os.walk(src, onerror=failed):
-        folders.sort()
-        for name in sorted(folders):
-            path = osp.join(folder, name)
-            if osp.islink(path):
-                yield osp.relpath(path, src), 'a symbolic link to a folder, which is not followed'
-        below = osp.relpath(folder, src)
-        for name in sorted(files):
-            yield name if below == '.' else f'{below}/{name}', None
-    for folder in too_deep:
-        yield folder, 'a folder whose path is too long'
-
-
-def entries(
-    found: Iterable[tuple[str, str | None]],
-    settings: Settings,
-    key: MasterKey,
-    flat: bool = False,
-) -> list[Entry]:
-    """Return the entry of each file, sorted by its new name.
-
-    Of two files whose ids differ only in case, the first keeps its name and
-    the other is rejected: they would be one file on many file systems.
-
-    Args:
-        found: (path below SRC, None or why it is rejected), as :func:`scan` yields.
-        settings: of the copy.
-        key: for pseudonyms.
-        flat: with ``rename``: leave all folders out, as they are no classes.
-    """
-    seen: dict[str, str] = {}
-    folders = {'': ''}
-    out = []
-    for file, reason in found:
-        image_id, extension = osp.splitext(file)
-        reason = reason or reject_reason(image_id, extension, settings)
-        folded = unicodedata.normalize('NFC', image_id).casefold()
-        if reason is None and seen.setdefault(folded, file) != file:
-            reason = f'differs from {reported_name(seen[folded], key, settings)!r} only in case or extension'
-        if reason is not None:
-            name = reported_name(file, key, settings)
-        elif settings.rename:
-            folder = '' if flat else osp.dirname(file)
-            if folder not in folders:
-                folders[folder] = renamed_folder(folder, key, settings)
-            name = osp.join(folders[folder], _pseudonym(key, image_id, settings)) + settings.extension
-        else:
-            name = to_name(image_id, settings)
-            name = file if name == file else name  # one string, not two
-        out.append(Entry(name, file, reason))
-    return sorted(_without_clashes(out))
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder, or a link to one; False where it cannot be told."""
+    try:
+        return item.is_dir()
+    except OSError:
+        return False
 
 
 def renamed_folder(folder: str, key: MasterKey, settings: Settings) -> str:
@@ -172,6 +141,8 @@ def reject_reason(image_id: str, extension: str, settings: Settings) -> str | No
     """Return why a path cannot be encrypted, or None."""
     if extension.lower() in NOT_IMAGES:
         return 'not the extension of an image'
+    if _is_simple(image_id):
+        return None
     parts = image_id.split('/')
     kept = parts
     if settings.rename:
@@ -181,15 +152,17 @@ def reject_reason(image_id: str, extension: str, settings: Settings) -> str | No
     for part in kept:
         if _is_longer(part, MAX_NAME):
             return f'a folder or file name of more than {MAX_NAME} bytes; use --rename'
-        if part.isprintable():  # most names; this is fast
-            continue
         if not all(c.isprintable() or c in JOINER or unicodedata.category(c) == 'Zs' for c in part):
             return 'control characters or invalid UTF-8 in its name' + ('' if settings.rename else '; use --rename')
-    stem = parts[-1]
-    short = len(stem) <= MAX_NAME // 8  # most names: never too long, whatever its characters become
-    if not settings.rename and not short and _is_longer(to_name(stem, settings), MAX_NAME):
+    if not settings.rename and _is_longer(to_name(parts[-1], settings), MAX_NAME):
         return f'its name with {settings.extension} is longer than {MAX_NAME} bytes; use --rename'
     return None
+
+
+def _is_simple(image_id: str) -> bool:
+    """Return whether a path is sound in any copy, as most are: short, printable ASCII, nothing reserved."""
+    short = len(image_id) <= MAX_NAME // 4  # in tar files a dot becomes three characters
+    return short and image_id.isascii() and image_id.isprintable() and image_id.partition('/')[0] not in RESERVED
 
 
 def _is_longer(name: str, most: int) -> bool:
@@ -216,22 +189,8 @@ def sources(src: str, settings: Settings, key: MasterKey | None) -> dict[str, li
             name = _pseudonym(key, image_id, settings) if settings.rename and key is not None else image_id
             found.setdefault(name, []).append(file)
     for files in found.values():
-        files.sort(key=lambda file: reject_reason(*osp.splitext(file), settings) is not None)
+        files.sort(key=lambda file: (reject_reason(*osp.splitext(file), settings) is not None, file))
     return found
-
-
-def _without_clashes(found: list[Entry]) -> Iterator[Entry]:
-    """Yield the entries; those whose new name is also the name of a folder are rejected."""
-    folders: set[str] = set()
-    for entry in found:
-        folder = osp.dirname(entry.name) if entry.reason is None else ''
-        while folder and folder.casefold() not in folders:
-            folders.add(folder.casefold())
-            folder = osp.dirname(folder)
-    for entry in found:
-        if entry.reason is None and entry.name.casefold() in folders:
-            entry = entry._replace(reason=f'{entry.name!r} is also the name of a folder')
-        yield entry
 
 
 class _NameRow(msgspec.Struct):
@@ -270,3 +229,4 @@ class NameMap:
             known.update(rows)
             lines = (json.dumps({'name': name, 'file': known[name]}) + '\n' for name in sorted(known))
             write_atomically(self.path, ''.join(lines).encode(), mode=0o600)
+            fsync_folder(osp.dirname(self.path) or '.')

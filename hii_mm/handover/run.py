@@ -16,7 +16,7 @@ from ..errors import OtherRunError
 from ..files import sha256_file
 from ..version import __version__
 from .coco import AnnotationFile
-from .names import Entry
+from .listing import Listing
 from .settings import Settings
 
 
@@ -38,7 +38,7 @@ class Run(msgspec.Struct, omit_defaults=True):
         parameters: of the :class:`.settings.Settings`.
         annotations: the COCO files.
         files: number of source files.
-        listing: keyed checksum of their names and of the COCO files.
+        listing: keyed checksum of their names and of the COCO files, so that parts of different sources do not mix.
         classes: names of the class folders, for tar files.
     """
 
@@ -64,10 +64,15 @@ class Run(msgspec.Struct, omit_defaults=True):
         return size if self.tarred and isinstance(size, int) and size > 0 else 1
 
 
-def describe(
-    settings: Settings, key: MasterKey, listing: Sequence[Entry], annotations: Sequence[AnnotationFile]
-) -> Run:
+def describe(settings: Settings, key: MasterKey, listing: Listing, annotations: Sequence[AnnotationFile]) -> Run:
     """Return the run that encrypts the files of a listing."""
+    digest, classes = hashlib.sha256(), set[str]()
+    for name, file, reason in listing:
+        digest.update(f'({name!r}, {file!r}, {reason!r})'.encode())
+        if reason is None and '/' in name:
+            classes.add(name.partition('/')[0])
+    for part in annotations:
+        digest.update(sha256_file(part.path)[0].encode() + part.prefix.encode())
     packages = {name: metadata.version(name) for name in ('numpy', 'pillow', 'cryptography')}
     run = Run(
         tool={'hii_mm': __version__, 'python': platform.python_version(), **packages},
@@ -77,26 +82,11 @@ def describe(
         parameters=settings.to_json(),
         annotations=[CocoHead(part.name, part.categories) for part in annotations],
         files=len(listing),
-        listing=_listing_sum(key, listing, annotations),
+        listing=key.derive('hii-mm listing v1', digest.digest(), length=8).hex(),
     )
     if settings.format == 'shards' and not annotations:
-        run.classes = _class_names(listing)
+        run.classes = sorted(classes)
     return run
-
-
-def _class_names(listing: Sequence[Entry]) -> list[str]:
-    """Return the first folders of the accepted files, sorted: the classes."""
-    return sorted({e.name.split('/', 1)[0] for e in listing if e.reason is None and '/' in e.name})
-
-
-def _listing_sum(key: MasterKey, listing: Sequence[Entry], annotations: Sequence[AnnotationFile]) -> str:
-    """Return a keyed checksum of everything that is read, so that parts of different sources do not mix."""
-    digest = hashlib.sha256()
-    for entry in listing:
-        digest.update(repr(tuple(entry)).encode())
-    for part in annotations:
-        digest.update(sha256_file(part.path)[0].encode() + part.prefix.encode())
-    return key.derive('hii-mm listing v1', digest.digest(), length=8).hex()
 
 
 def check_same_run(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

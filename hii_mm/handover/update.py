@@ -14,7 +14,7 @@ import json
 import os
 import os.path as osp
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import msgspec
@@ -27,11 +27,13 @@ from ..progress import Progress, counted
 from .file_checker import FileChecker
 from .job import Encrypter, source_digest
 from .layout import ANNOTATIONS, MANIFEST, NEXT, REJECTS, UPDATE_JOURNAL, UPDATES, WORK
+from .lines import line_of, parse_line
+from .listing import Listing
 from .manifest import Manifest, lines
 from .merge import manifest_head
 from .names import Entry
 from .notes import notes
-from .parsing import parse_lines, parse_row
+from .parsing import parse_lines
 from .pool import ordered
 from .results import Outcome, Problem, Update
 from .rows import FileRow, Reject, Row, to_json
@@ -94,9 +96,7 @@ class Updating:
         CopyError: its log of updates is damaged.
     """
 
-    def __init__(
-        self, src: str, dst: str, settings: Settings, key: MasterKey, run: Run, listing: Sequence[Entry]
-    ) -> None:
+    def __init__(self, src: str, dst: str, settings: Settings, key: MasterKey, run: Run, listing: Listing) -> None:
         self._src, self._dst, self._settings, self._key = src, dst, settings, key
         self._run, self._listing = run, listing
         self._work, self._next = osp.join(dst, WORK), osp.join(dst, WORK, NEXT)
@@ -112,7 +112,10 @@ class Updating:
         except OtherRunError as error:
             raise OtherRunError(f'{self._dst!r} cannot be updated: {error}') from None
         if any(row.name.startswith(f'{ANNOTATIONS}/') for row in self._old.files):
-            raise RefusedError(f'{self._dst!r} has annotations, which cannot be updated; make a new copy')
+            raise RefusedError(
+                f'{self._dst!r} has annotations, which cannot be updated; encrypt SRC and its annotation files '
+                'to a new folder, without --update'
+            )
         for row in self._old.files:
             _, _, problem = FileChecker(self._dst)((row, True, 0, ()))
             if row.name == UPDATES and problem is not None:
@@ -136,7 +139,7 @@ class Updating:
         with open(self._journal, 'ab') as file:
             for step in counted(results, progress, len(self._listing), done):
                 with naming(self._journal):
-                    file.write(to_json(step) + b'\n')
+                    file.write(line_of(to_json(step)))
                     file.flush()
         outcome, files, changed = self._prepare()
         if changed:
@@ -148,7 +151,7 @@ class Updating:
     def _recover(self) -> int:
         """Return how many source files an earlier process finished; begin anew where the source or the copy differs."""
         head = {'update': {'replaces': self._replaces, 'run': msgspec.to_builtins(self._run)}}
-        first = json.dumps(head).encode() + b'\n'
+        first = line_of(json.dumps(head).encode())
         with contextlib.suppress(FileNotFoundError), open(self._journal, 'r+b') as file:
             if file.readline() == first:
                 done, end = 0, len(first)
@@ -167,7 +170,7 @@ class Updating:
     def _is_complete(self, line: bytes, number: int) -> bool:
         """Return whether a line is sound and the next one, and its file exists at its size."""
         try:
-            step = parse_row(line, Step, self._journal, CopyError)
+            step = parse_line(line, Step, self._journal)
             if step.row is not None:
                 check_size(self._dst if step.kept else self._next, step.row)
         except (CopyError, RejectedError, ValueError):
@@ -197,7 +200,7 @@ class Updating:
         with open(self._journal, 'rb') as file:
             file.readline()
             for _, entry, old in self._pairs():
-                yield (parse_row(file.readline(), Step, self._journal, CopyError) if entry else None), old
+                yield (parse_line(file.readline(), Step, self._journal) if entry else None), old
 
     def _prepare(self) -> tuple[Outcome, list[FileRow], bool]:
         """Write rejects and the log for the new copy; returns the outcome, their rows, and whether anything changed."""
@@ -334,10 +337,18 @@ def check_can_update(dst: str, settings: Settings, part: tuple[int, int], annota
         RefusedError: there cannot.
     """
     if part != (0, 1):
-        raise RefusedError('an update cannot be split into parts; run it without --shard')
+        raise RefusedError(
+            'an update cannot be split into parts; run it without --shard, outside of torchrun and Slurm'
+        )
     if any(True for _ in annotations):
-        raise RefusedError('a copy with annotations cannot be updated; make a new copy')
+        raise RefusedError(
+            'a copy with annotations cannot be updated; encrypt SRC and its annotation files to a new folder, '
+            'without --update'
+        )
     if settings.format == 'shards':
-        raise RefusedError('a copy in tar files cannot be updated; make a new copy, or one of the new images alone')
+        raise RefusedError(
+            'a copy in tar files cannot be updated; encrypt SRC to a new folder without --update, '
+            'or the new images alone to a second copy'
+        )
     if not osp.isfile(osp.join(dst, MANIFEST)):
         raise RefusedError(f'{dst!r} holds no finished copy to update; run without --update first')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import os.path as osp
@@ -18,6 +19,7 @@ from . import names, safety
 from .file_checker import FileChecker
 from .job import encrypted
 from .layout import ANNOTATIONS, MANIFEST, REJECTS, WORK, safe_name
+from .listing import Names
 from .manifest import Manifest
 from .parsing import parse_lines
 from .pool import ordered
@@ -65,11 +67,11 @@ def verify(
         raise UsageError(f'source folder not found: {os.fspath(against)!r}')
     result = Verification(signed=secret is not None, deep=deep, compared=against is not None)
     src = None if against is None else osp.realpath(against)
-    check = _Check(osp.realpath(dst), secret, src, result)
-    try:
-        check.run(workers, progress)
-    except ManifestError as error:
-        check.report(MANIFEST, str(error))
+    with contextlib.closing(_Check(osp.realpath(dst), secret, src, result)) as check:
+        try:
+            check.run(workers, progress)
+        except ManifestError as error:
+            check.report(MANIFEST, str(error))
     return result
 
 
@@ -78,7 +80,12 @@ class _Check:
 
     def __init__(self, dst: str, key: MasterKey | None, src: str | None, result: Verification) -> None:
         self._dst, self._key, self._src, self._result = dst, key, src, result
-        self._known, self._shards = {MANIFEST}, set[str]()
+        self._known, self._shards = Names(), set[str]()
+        self._known.add(MANIFEST)
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        self._known.close()
 
     def report(self, name: str, reason: str) -> None:
         """Add a problem."""
@@ -151,10 +158,8 @@ class _Check:
                 self.report(row.name, f'its tar file {row.shard!r} is not listed in the manifest')
             if row.shard is not None:
                 used.add(row.shard)
-            if row.shard is None:
-                if row.name in self._known:
-                    self.report(row.name, 'listed twice in the manifest')
-                self._known.add(row.name)
+            if row.shard is None and not self._known.add(row.name):
+                self.report(row.name, 'listed twice in the manifest')
             files = sources.pop(names.source_name(row.name, settings), [])
             if self._src is not None and not files:
                 self.report(row.name, 'SRC has no image that it comes from')

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,12 @@ def write_coco(tmp_path, rows, h=64, w=64):
     data = {'images': images, 'annotations': rows, 'categories': [{'id': 1, 'name': 'thing'}]}
     (tmp_path / 'a.json').write_text(json.dumps(data))
     return src, tmp_path / 'a.json'
+
+
+def journal_text(rows):
+    """Return the text of a journal: each row as JSON, its CRC-32 as the last field (docs/reference/format.md)."""
+    texts = [json.dumps({name: value for name, value in row.items() if name != 'crc32'})[:-1] for row in rows]
+    return ''.join(f'{text}, "crc32": "{zlib.crc32(text.encode()):08x}"}}\n' for text in texts)
 
 
 def plan_of(copy, key, image_id, shape):

@@ -9,6 +9,7 @@ import json
 import random
 import re
 import shutil
+import zlib
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -156,30 +157,33 @@ def fuzz_journal(seeds: Path, work: Path, dice: random.Random) -> None:
     copy, key = work / 'dst', ['--key', seeds / 'key']
     shutil.copytree(seeds / name, copy)
     path = dice.choice(sorted((copy / '.hii-mm').glob('*.jsonl')))
-    path.write_bytes(mutate.json_lines(path.read_bytes(), dice))
+    text, forged = mutate.json_lines(path.read_bytes(), dice), dice.random() < 0.5
+    path.write_bytes(b''.join(map(summed, text.splitlines(keepends=True))) if forged else text)
     words = [*SCHEMES[0], *(['--format', 'shards', '--shard-size', '2'] if name == 'tar-parts' else [])]
     if dice.random() < 0.6:
         for part in ('1/2', '2/2'):
             shard = ['--shard', part, '--resume']
             command('encrypt', seeds / 'src', copy, *key, *QUIET, *words, *shard, expect=ANY)
     if command('manifest', 'merge', copy, *key, expect=ANY) in (0, 3):
-        _check_merged(copy, key)
+        _check_merged(copy, key, forged)
         counts = json.loads((copy / 'manifest.json').read_text())['counts']
         if counts['images'] + counts['rejected'] != IMAGES + 1:
             raise Wrong(f'merge accepted {counts} of {IMAGES + 1} files')
 
 
-def _check_merged(copy: Path, key: list[object]) -> None:
+def _check_merged(copy: Path, key: list[object], forged: bool) -> None:
     """Verify a copy that was made from a mutated journal.
 
-    The lines of a journal have no checksum: sizes and modes that were changed in them are in the manifest, too,
-    and verify names the image.
+    The checksums in a journal find damage, not forgery: sizes and modes that were changed in lines with
+    right checksums are in the manifest, too, and verify names the image.
     """
     try:
         command('verify', copy, *key, *QUIET, '--deep')
     except Wrong as error:
         problems = str(error).splitlines()[1:-1]
-        if not all(re.search(r'pixels \(h, w\), but the manifest says|: its pixels are ', line) for line in problems):
+        if not forged or not all(
+            re.search(r'pixels \(h, w\), but the manifest says|: its pixels are ', line) for line in problems
+        ):
             raise
 
 
@@ -189,6 +193,12 @@ def fuzz_key(seeds: Path, work: Path, dice: random.Random) -> None:
     path.write_bytes(mutate.any_bytes((seeds / 'key').read_bytes(), dice))
     path.chmod(0o600)
     command('key', 'fingerprint', path, expect=ANY)
+
+
+def summed(line: bytes) -> bytes:
+    """Return a line of a journal with the right CRC-32 behind its last field."""
+    body, found, _ = line.rpartition(b', "crc32": "')
+    return body + b'%s%08x"}\n' % (found, zlib.crc32(body)) if found else line
 
 
 def signed(text: bytes, key: MasterKey) -> bytes:

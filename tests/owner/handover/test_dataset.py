@@ -8,7 +8,7 @@ import re
 import pytest
 
 import hii_mm
-from helpers.copies import DATASET, pixels, plan_of, tree, write_images
+from helpers.copies import DATASET, journal_text, pixels, plan_of, tree, write_images
 from hii_mm import Scheme
 from hii_mm.errors import CopyError, ManifestError, RefusedError
 from hii_mm.handover import dataset, journal
@@ -62,7 +62,8 @@ def test_parts_of_two_data_sets_are_not_merged(tmp_path, src, key):
     for index in (0, 1):
         hii_mm.encrypt(src, dst, key=key, scheme=SCHEME, dataset_id=DATASET, part=(index, 2))
     (path,) = (dst / WORK).glob('part-00001*.jsonl')
-    path.write_text(path.read_text().replace(DATASET, DATASET[::-1]))
+    changed = path.read_text().replace(DATASET, DATASET[::-1])
+    path.write_text(journal_text(map(json.loads, changed.splitlines())))
     with pytest.raises(RefusedError, match=f"begun with dataset_id = '{DATASET}', but now it is '{DATASET[::-1]}'"):
         hii_mm.merge(dst, key=key)
     assert path.exists()

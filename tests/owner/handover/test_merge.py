@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 import hii_mm
-from helpers.copies import DATASET, flip_byte, start, tree, write_images
+from helpers.copies import DATASET, flip_byte, journal_text, start, tree, write_images
 from hii_mm import Scheme
 from hii_mm.errors import CopyError, ManifestError, RefusedError, UsageError
 from hii_mm.handover.layout import WORK
@@ -137,6 +137,20 @@ def doubled(path, number):
     path.write_bytes(b''.join([*text[: number + 1], *text[number:]]))
 
 
+def other_mode(path, number):
+    """Change one word of a line, as a failing disk may: the line stays valid JSON."""
+    text = path.read_bytes().splitlines(keepends=True)
+    text[number] = text[number].replace(b'"mode": "RGB"', b'"mode": "XYZ"')
+    path.write_bytes(b''.join(text))
+
+
+def other_size(path, number):
+    """Change the plain size of an image, which nothing but the journal tells."""
+    text = path.read_bytes().splitlines(keepends=True)
+    text[number] = text[number].replace(b'"plain_hw": [48, 64]', b'"plain_hw": [64, 48]')
+    path.write_bytes(b''.join(text))
+
+
 def copied(dst):
     """Copy the journal of part 1 over that of part 2."""
     shutil.copy(journal_of(dst, 0), journal_of(dst, 1))
@@ -153,6 +167,8 @@ INCOMPLETE = {
     "another part's journal": (copied, 'has file number 0 where .* belongs'),
     'a line is missing': (lambda dst: without_line(journal_of(dst, 1), 3), 'has file number .* where .* belongs'),
     'the last line is missing': (lambda dst: without_line(journal_of(dst, 1), -2), 'its journal lacks 1 of 12 files'),
+    'another mode': (lambda dst: other_mode(journal_of(dst, 1), 2), 'line 3: damaged: its CRC-32 is wrong'),
+    'another size': (lambda dst: other_size(journal_of(dst, 1), 5), 'line 6: damaged: its CRC-32 is wrong'),
     'a line is there twice': (lambda dst: doubled(journal_of(dst, 1), 3), 'has file number .* where .* belongs'),
 }
 
@@ -244,7 +260,7 @@ def test_a_line_that_lost_its_row_or_its_reject_is_not_a_file(tmp_path, src, key
         lost = next((row for row in rows if name in row), None)
         if lost is not None:
             del lost[name]
-        path.write_text(''.join(json.dumps(row) + '\n' for row in rows))
+        path.write_text(journal_text(rows))
     with pytest.raises(CopyError, match='does not say whether file number [0-9]+ was encrypted or rejected'):
         hii_mm.merge(tmp_path / 'dst', key=key)
     assert not (tmp_path / 'dst' / 'manifest.json').exists()
@@ -266,7 +282,7 @@ def test_rows_of_a_tar_file_that_its_images_do_not_have(tmp_path, src, key, chan
     path = tmp_path / 'dst' / WORK / 'part-00001-of-00002.jsonl'
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     change(next(row['row'] for row in rows if 'row' in row))
-    path.write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    path.write_text(journal_text(rows))
     with pytest.raises(CopyError, match=f'{message}.*--shard 2/2 --resume'):
         hii_mm.merge(tmp_path / 'dst', key=key)
     hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=SCHEME, resume=True, **options)

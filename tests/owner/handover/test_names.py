@@ -15,7 +15,8 @@ from hii_mm import Scheme
 from hii_mm.errors import InvalidValueError, KeyFileError, UsageError
 from hii_mm.handover import Settings
 from hii_mm.handover.layout import RESERVED, copy_around, safe_name
-from hii_mm.handover.names import NameMap, entries, to_id, to_name
+from hii_mm.handover.listing import Listing
+from hii_mm.handover.names import NameMap, to_id, to_name
 
 
 def rejects_of(copy):
@@ -217,10 +218,10 @@ def test_names_in_tar_files_come_back_and_have_one_dot(stem):
 def test_clashes_and_reserved_names(key):
     found = [(name, None) for name in ['a.png', 'a.jpg', 'A.png', 'b.png/c.png', 'b.webp', 'notes.txt', 'noext']]
     found += [(f'{name}/x.png', None) for name in sorted(RESERVED)]
-    listing = {e.file: e.reason for e in entries(found, Settings(Scheme(16)), hii_mm.read_key(key))}
-    assert listing['a.png'] is None
-    assert "differs from 'a.png' only in case or extension" in listing['a.jpg']
-    assert "differs from 'a.png' only in case or extension" in listing['A.png']
+    listing = {e.file: e.reason for e in Listing(found, Settings(Scheme(16)), hii_mm.read_key(key))}
+    assert listing['A.png'] is None
+    assert "differs from 'A.png' only in case or extension" in listing['a.jpg']
+    assert "differs from 'A.png' only in case or extension" in listing['a.png']
     assert listing['b.png/c.png'] is None
     assert "'b.png' is also the name of a folder" in listing['b.webp']
     assert listing['notes.txt'] == listing['noext'] == 'not the extension of an image'

@@ -107,8 +107,8 @@ def test_what_cannot_be_updated_is_refused(tmp_path, src, key):
 
     refused('holds no finished copy to update; run without --update first')
     hii_mm.encrypt(src, dst, key=key, scheme=SCHEME)
-    refused('cannot be split into parts', part=(0, 2))
-    refused('tar files cannot be updated', format='shards')
+    refused('cannot be split into parts; run it without --shard', part=(0, 2))
+    refused('tar files cannot be updated; encrypt SRC to a new folder without --update', format='shards')
     refused('cannot be updated: .* parameters.gap = 0, but now it is 1', scheme=Scheme(16, gap=1))
     hii_mm.write_new_key(tmp_path / 'other')
     refused('cannot be updated: .* key_fingerprint', key=tmp_path / 'other')
