@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .encryption import MasterKey, Plan, Scheme, read_key, write_new_key
     from .errors import HiiError
     from .handover import Decryption, DryRun, Manifest, Outcome, Verification, decrypt, dry_run, encrypt, merge, verify
+    from .inference.api import Prediction, predict
     from .presets import PRESETS, preset
 
 _HOME = {
@@ -29,6 +30,8 @@ _HOME = {
     'Report': 'attacks.api',
     'HiiError': 'errors',
     'PRESETS': 'presets',
+    'Prediction': 'inference.api',
+    'predict': 'inference.api',
     'preset': 'presets',
     **dict.fromkeys(('MasterKey', 'Plan', 'Scheme', 'read_key', 'write_new_key'), 'encryption'),
     **dict.fromkeys(('Decryption', 'DryRun', 'Manifest', 'Outcome', 'Verification'), 'handover'),
@@ -44,6 +47,7 @@ __all__ = [
     'Outcome',
     'PRESETS',
     'Plan',
+    'Prediction',
     'Report',
     'Scheme',
     'Verification',
@@ -54,6 +58,7 @@ __all__ = [
     'dry_run',
     'encrypt',
     'merge',
+    'predict',
     'preset',
     'presets',
     'read_key',

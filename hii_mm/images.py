@@ -160,11 +160,22 @@ def read_colours(path: StrPath) -> np.ndarray:
         RejectedError: missing, or not an image that :func:`decode` accepts.
     """
     folder, name = os.path.split(os.path.realpath(path))
-    pixels = decode(read_file(folder, name))
+    return as_colours(decode(read_file(folder, name)))
+
+
+def as_colours(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels with 8 bits a channel and without alpha.
+
+    Args:
+        pixels: uint8 or uint16 (H, W) or (H, W, C) of up to four channels.
+
+    Returns:
+        uint8 (H, W) for grey, else (H, W, 3) RGB; 16 bits are scaled.
+    """
     if pixels.dtype == np.uint16:
-        return (pixels // 257).astype(np.uint8)
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        pixels = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
+        pixels = (pixels // 257).astype(np.uint8)
+    if pixels.ndim == 3 and pixels.shape[2] in (1, 2, 4):
+        pixels = pixels[..., :3] if pixels.shape[2] == 4 else pixels[..., 0]
     return np.ascontiguousarray(pixels)
 
 

@@ -13,7 +13,7 @@ that all of them move alike.
 True
 """
 
-from .boxes import enclose_boxes, fragment_boxes, restore_boxes
+from .boxes import enclose_boxes, fragment_boxes, locate_boxes, restore_boxes
 from .grid import PatchGrid
 from .keyed import KeyedSource, image_id, keyed_source, new_dataset_id
 from .keyfile import read_key, read_passphrase, write_key, write_new_key
@@ -42,6 +42,7 @@ __all__ = [
     'fragment_boxes',
     'from_paper',
     'image_id',
+    'locate_boxes',
     'keyed_source',
     'move_points',
     'move_polygon',

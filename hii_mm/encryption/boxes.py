@@ -72,6 +72,33 @@ def restore_boxes(plan: ShufflePlan, boxes: np.ndarray, ids: np.ndarray) -> tupl
     return _enclose(local + gap + np.stack([col * pw, row * ph] * 2, axis=1), np.asarray(ids)[source])
 
 
+def locate_boxes(plan: ShufflePlan, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where boxes of the encrypted image belong in the plain one, such as those that a detector found there.
+
+    A box is cut along the encrypted patches. Slivers, less than half as large
+    as its largest part, are left out: a detector is seldom exact to the pixel.
+
+    Args:
+        plan: of the image.
+        boxes: (m, 4) xyxy in the encrypted image.
+
+    Returns:
+        float64 (n, 4) xyxy in the plain image, and int64 (n,), the row of
+        ``boxes`` that each comes from, ascending; parts that touch are joined.
+    """
+    (ch, cw), (ph, pw), gap = plan.core_size, plan.grid.patch_size, plan.gap
+    local, place, source = _cells(boxes, plan.shape, (ch, cw), plan.encrypted_shape)
+    area = (local[:, 2] - local[:, 0]) * (local[:, 3] - local[:, 1])
+    largest = np.zeros(len(np.reshape(boxes, (-1, 4))))
+    np.maximum.at(largest, source, area)
+    kept = area >= largest[source] / 2
+    local, place, source = local[kept], place[kept], source[kept]
+    if plan.orientation is not None:
+        local = turns.turn_boxes(local, turns.inverse(plan.orientation[place]), ch, cw)
+    row, col = np.divmod(plan.permutation[place], plan.grid.shape[1])
+    return _merge(local + gap + np.stack([col * pw, row * ph] * 2, axis=1), source, row, col, plan.grid.shape)
+
+
 def _enclose(boxes: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest box around all boxes of each owner, and the owners."""
     labels, index = np.unique(owner, return_inverse=True)

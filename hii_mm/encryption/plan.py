@@ -150,6 +150,22 @@ class Plan:
             boxes, ids = box_moves.restore_boxes(self.shuffle, boxes, ids)
         return boxes * (1 if self.mixup is None else self.mixup.parts), ids
 
+    def locate_boxes(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where boxes of the encrypted image belong in the plain one, see :func:`.boxes.locate_boxes`.
+
+        Args:
+            boxes: (m, 4) xyxy in the encrypted image, such as a detector's.
+
+        Returns:
+            float64 (n, 4) xyxy in the plain image, and int64 (n,), the row of
+            ``boxes`` that each comes from, ascending.
+        """
+        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+        source = np.arange(len(boxes))
+        if self.shuffle is not None:
+            boxes, source = box_moves.locate_boxes(self.shuffle, boxes)
+        return boxes * (1 if self.mixup is None else self.mixup.parts), source
+
     def move_points(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Move points with the pixels.
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.shuffles import cases
-from hii_mm.encryption import ShuffleParams, enclose_boxes, fragment_boxes, restore_boxes
+from hii_mm.encryption import ShuffleParams, enclose_boxes, fragment_boxes, locate_boxes, restore_boxes
 
 SETTINGS = settings(max_examples=200, deadline=None)
 
@@ -116,3 +116,25 @@ def test_no_boxes():
     for function in (fragment_boxes, enclose_boxes):
         moved, source = function(plan, np.empty((0, 4), np.float32))
         assert (moved.shape, source.shape) == ((0, 4), (0,))
+
+
+@SETTINGS
+@given(scenes())
+def test_located_fragments_show_plain_pixels_of_the_fragment(scene):
+    plan, boxes = scene
+    moved, _ = fragment_boxes(plan, boxes)
+    for box in moved:
+        found, source = locate_boxes(plan, box[None])
+        shown = plan.invert(painted(plan.encrypted_shape, box[None]))
+        covered = painted(plan.plain_shape, found) * ~plan.missing()
+        assert len(found) and (source == 0).all() and covered.any() and (covered <= shown).all()
+
+
+def test_a_sliver_of_a_found_box_is_not_located():
+    plan = ShuffleParams(8).plan((32, 32), np.random.default_rng(0))
+    row, col = np.divmod(int(plan.permutation[0]), 4)
+    found, source = locate_boxes(
+        plan, np.array([[1, 2, 9, 7], [40, 40, 50, 50.0]])
+    )  # one pixel of it in the next patch
+    assert source.tolist() == [0]
+    np.testing.assert_allclose(found, [[8 * col + 1, 8 * row + 2, 8 * col + 8, 8 * row + 7]])

@@ -1,0 +1,139 @@
+"""``HIIDetector``: mmdet's inferencer, which knows plain pictures from encrypted ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.apis import DetInferencer
+from mmengine.registry import INFERENCERS
+
+from .. import register  # noqa: F401  # the names in configs
+from ..encryption import MasterKey
+from ..files import StrPath
+from .checkpoints import config_of, read_meta, scheme_of
+from .pictures import Inputs, Source, find
+from .prediction import ENCRYPTED, PLAIN
+from .steps import Prepared, Steps, batches
+
+
+@INFERENCERS.register_module()
+class HIIDetector(DetInferencer):
+    """Detect objects in pictures, plain ones and encrypted ones.
+
+    A plain picture goes through the test pipeline and is encrypted with the
+    scheme that the model was trained on; an encrypted one is not encrypted
+    again. Boxes come back in the frame of the plain picture where it is known
+    how the picture was encrypted: for plain pictures, with the key, and for
+    mixed copies; otherwise in the frame of the encrypted picture. Each
+    prediction says so in its metainfo, ``frame``. See :func:`.pictures.find`
+    for what ``inputs`` may be.
+
+    Args:
+        model: a config, its path, or a name that mmdet knows; None takes the config from the checkpoint.
+        weights: path of the checkpoint.
+        device: such as 'cuda:0'; None takes the best one.
+        encrypted: whether pictures that no manifest describes are encrypted.
+        key: of encrypted copies, or the path of its file.
+        seed: of the permutations of plain pictures; None draws fresh ones.
+        kwargs: for mmdet's class.
+
+    Attributes:
+        scheme: that the model reads; None for a model of plain pictures.
+
+    Raises:
+        CheckpointError: a checkpoint that cannot be read, or holds no config.
+        InvalidValueError: a test pipeline whose encryption is not the checkpoint's.
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        weights: StrPath | None = None,
+        device: Any = None,
+        *,
+        encrypted: bool | None = None,
+        key: MasterKey | StrPath | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.encrypted, self.key, self._seed = encrypted, key, seed
+        self._meta = {} if weights is None else read_meta(weights)
+        model = config_of(self._meta, weights) if model is None and weights is not None else model
+        super().__init__(model, None if weights is None else os.fspath(weights), device, **kwargs)
+
+    @property
+    def scheme(self) -> Any:
+        """The scheme that the model reads, or None."""
+        return self.pipeline.scheme
+
+    def _init_pipeline(self, cfg: Any) -> Steps:
+        """Return the test pipeline, cut where it encrypts."""
+        return Steps(cfg.test_dataloader.dataset.pipeline, scheme_of(self._meta, cfg), 3, self._seed)
+
+    def _inputs_to_list(self, inputs: Inputs) -> list[Source]:
+        """Return everything to predict on."""
+        return find(inputs, encrypted=self.encrypted, key=self.key)
+
+    def prepare(self, sources: Iterable[Source]) -> Iterator[Prepared]:
+        """Yield the pictures, prepared one by one; what brings their boxes back stands in the metainfo."""
+        for source in sources:
+            ready = self.pipeline(source.load())
+            ready.data['data_samples'].set_metainfo(dict(prepared=ready))
+            yield ready
+
+    def preprocess(self, inputs: list[Source], batch_size: int = 1, **kwargs: Any) -> Iterator[Any]:
+        """Yield (prepared pictures, batch for the model)."""
+        for batch in batches(self.prepare(inputs), batch_size):
+            yield batch, self.collate_fn([each.data for each in batch])
+
+    @torch.no_grad()
+    def forward(self, inputs: Any, **kwargs: Any) -> list[Any]:
+        """Return the predictions, their boxes in the plain frame where that is known."""
+        samples = super().forward(inputs, **kwargs)
+        for sample in samples:
+            restore(sample)
+        return samples
+
+    def visualize(self, inputs: list[Prepared], preds: Any, **kwargs: Any) -> Any:
+        """Draw the predictions, on the plain picture where the boxes are those of the plain one."""
+        return super().visualize([background(each) for each in inputs], preds, **kwargs)
+
+
+def restore(sample: Any) -> None:
+    """Bring the boxes of a prediction to the plain frame, in place, where it is known how the picture was encrypted.
+
+    Args:
+        sample: mmdet's DetDataSample with ``prepared`` in its metainfo; gets ``frame`` there.
+    """
+    prepared: Prepared = sample.metainfo['prepared']
+    picture, plan = prepared.picture, prepared.plan
+    sample.set_metainfo(dict(frame=ENCRYPTED if picture.encrypted and plan is None else PLAIN))
+    if plan is None or (plan.shuffle is None and not picture.encrypted):  # the latter: scale_factor did it
+        return
+    found = sample.pred_instances
+    resized = np.array([*prepared.scale, *prepared.scale], np.float64)
+    scale = np.array([*sample.scale_factor, *sample.scale_factor], np.float64)
+    boxes, source = plan.locate_boxes(found.bboxes.cpu().double().numpy() * scale)
+    moved = found[torch.from_numpy(source).to(found.bboxes.device)]
+    moved.bboxes = torch.from_numpy((boxes / resized).astype(np.float32)).to(found.bboxes.device)
+    sample.pred_instances = moved
+
+
+def background(prepared: Prepared) -> np.ndarray:
+    """Return the picture to draw on, (H, W, 3) uint8 RGB: the plain one where that is known, else the encrypted one."""
+    picture, plan = prepared.picture, prepared.plan
+    image = picture.image
+    if picture.encrypted and plan is not None:
+        image = plan.invert(image) if plan.mixup is None else _enlarged(image, plan.plain_shape)
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+
+
+def _enlarged(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return a mixed picture in the size of the plain one."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize(shape[::-1], Image.Resampling.BICUBIC))

@@ -1,0 +1,28 @@
+"""Check that a picture is one that a model reads."""
+
+from __future__ import annotations
+
+from ..encryption import Scheme
+from ..errors import InvalidValueError
+from .pictures import Picture
+
+
+def check_picture(picture: Picture, scheme: Scheme | None) -> None:
+    """Check that a model reads pictures like this one; a plain one always, as it is encrypted first.
+
+    Args:
+        picture: as it was found.
+        scheme: that the model reads; None for a model of plain pictures.
+
+    Raises:
+        InvalidValueError: it does not; the message names both schemes.
+    """
+    if not picture.encrypted:
+        return
+    if scheme is None:
+        how = picture.scheme.label if picture.scheme else 'encrypted=True'
+        raise InvalidValueError(f'{picture.name} is encrypted ({how}), but this model was trained on plain pictures')
+    if picture.scheme and picture.scheme.with_remainder('error') != scheme.with_remainder('error'):
+        raise InvalidValueError(
+            f'{picture.name} is encrypted with {picture.scheme.label}, but this model reads {scheme.label}'
+        )
