@@ -89,10 +89,10 @@ def export(checkpoint: StrPath, out: StrPath, form: str = 'onnx', config: StrPat
     meta = read_meta(checkpoint)
     cfg = config_of(meta, checkpoint) if config is None else read_config(config)
     module, about = _load(checkpoint, cfg, meta)
-    example = _batch(about, 2, about['size'])
-    content = _onnx(module, example, about) if form == 'onnx' else _torchscript(module, example, about)
     height, width = about['size']
     step = about['multiple']
+    example = _batch(about, 2, (height + step, width + 2 * step))  # a position table is resized there
+    content = _onnx(module, example, about) if form == 'onnx' else _torchscript(module, example, about)
     others = {1: about['size'], 3: (height + 2 * step, width + step)}
     difference = max(_difference(module, content, form, _batch(about, *each)) for each in others.items())
     if not difference <= TOLERANCE:

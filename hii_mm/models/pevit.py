@@ -37,12 +37,10 @@ class PEViT(VisionTransformer):
     Attributes:
         mix_grid: None: it reads mixed images as any others.
         mixes_inside: False.
-        reads_positions: False.
     """
 
     mix_grid = None
     mixes_inside = False
-    reads_positions = False
 
     def __init__(self, *args: Any, reference_encoding: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,7 +91,7 @@ class PEViT(VisionTransformer):
         x, hw = self.patch_embed(x)  # (B, N, D)
         x = self.encode(x)
         if self.cls_token is not None:
-            x = torch.cat((self.cls_token.expand(len(x), -1, -1), x), dim=1)  # (B, 1 + N, D)
+            x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)  # (B, 1 + N, D)
         x = self.pre_norm(self.drop_after_pos(x))
         outs = []
         for i, layer in enumerate(self.layers):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.util import find_spec
 from typing import Any
+
+from torch import nn
 
 Pair = tuple[int, int]
 
@@ -21,23 +20,23 @@ class Reading:
         mix_grid: grid of the mixed images that it is made for; None for models
             that read any images.
         mixes_inside: it mixes plain images itself.
-        positions: it adds a position to every patch.
     """
 
     name: str
     patch_size: Pair | None = None
     mix_grid: int | None = None
     mixes_inside: bool = False
-    positions: bool = False
 
 
 def reading(model: Any) -> Reading:
     """Return what a model's backbone reads.
 
-    Backbones state it by ``input_patch_size``, ``mix_grid``, ``mixes_inside``
-    and ``reads_positions``, as :class:`.pevit.PEViT` and
-    :class:`.yolos_backbone.YOLOSBackbone` do; those of mmpretrain and mmdet
-    stand in a table here. Of others nothing is known.
+    Backbones state it by ``input_patch_size``, ``mix_grid`` and
+    ``mixes_inside``, as :class:`.pevit.PEViT` and
+    :class:`.yolos_backbone.YOLOSBackbone` do. Of others the patch size is known
+    where ``patch_embed.projection`` is a convolution whose stride is its kernel,
+    as in mmpretrain's ViT, BEiT, Swin and MLP-Mixer. Whether the order of
+    patches matters is measured, see :mod:`.order`.
 
     Args:
         model: with a ``backbone``, such as mmpretrain's ``ImageClassifier``.
@@ -45,34 +44,9 @@ def reading(model: Any) -> Reading:
     backbone = getattr(model, 'backbone', None)
     name = type(backbone if backbone is not None else model).__name__
     if hasattr(backbone, 'input_patch_size'):
-        return Reading(
-            name, backbone.input_patch_size, backbone.mix_grid, backbone.mixes_inside, backbone.reads_positions
-        )
-    for kind, patch_size, positions in _known():
-        if isinstance(backbone, kind):
-            return Reading(name, patch_size(backbone), positions=positions(backbone))
+        return Reading(name, backbone.input_patch_size, backbone.mix_grid, backbone.mixes_inside)
+    projection = getattr(getattr(backbone, 'patch_embed', None), 'projection', None)
+    if isinstance(projection, nn.Conv2d) and projection.kernel_size == projection.stride:
+        h, w = projection.kernel_size
+        return Reading(name, (h, w))
     return Reading(name)
-
-
-@lru_cache(maxsize=1)
-def _known() -> list[tuple[type, Callable[[Any], Pair], Callable[[Any], bool]]]:
-    """Return (class, reader of its patch size, reader of whether it adds positions) of the hosts' backbones."""
-
-    def kernel(backbone: Any) -> Pair:
-        h, w = backbone.patch_embed.projection.kernel_size
-        return h, w
-
-    known: list[tuple[type, Callable[[Any], Pair], Callable[[Any], bool]]] = []
-    if find_spec('mmpretrain'):
-        from mmpretrain.models import BEiTViT, SwinTransformer, VisionTransformer
-
-        known += [
-            (VisionTransformer, kernel, lambda backbone: backbone.pos_embed is not None),
-            (BEiTViT, kernel, lambda backbone: backbone.pos_embed is not None),
-            (SwinTransformer, kernel, lambda backbone: True),
-        ]
-    if find_spec('mmdet'):
-        from mmdet.models import SwinTransformer as DetSwinTransformer
-
-        known.append((DetSwinTransformer, kernel, lambda backbone: True))
-    return known

@@ -154,15 +154,10 @@ class YOLOSBackbone(BaseModule):
             expects a pre-trained checkpoint.
         init_cfg: as in mmengine.
 
-    Attributes:
-        reads_positions: True: shuffled patches would get wrong positions.
-
     Raises:
         InvalidTypeError, InvalidValueError: an unknown arch or patch
             embedding, or sizes that are not accepted.
     """
-
-    reads_positions = True
 
     def __init__(
         self,
@@ -275,9 +270,10 @@ class YOLOSBackbone(BaseModule):
         resized = {}
         for grid in set(grids):
             fitted = image
-            if grid != self.table_grid:
+            if torch.jit.is_tracing() or grid != self.table_grid:  # a traced size may be any
                 fitted = F.interpolate(image.float(), size=grid, mode='bicubic', align_corners=False).to(table.dtype)
-            fitted = F.pad(fitted, (0, size[1] - grid[1], 0, size[0] - grid[0]))
+            if grid is not size:
+                fitted = F.pad(fitted, (0, size[1] - grid[1], 0, size[0] - grid[0]))
             resized[grid] = torch.cat([cls, fitted.reshape(1, dims, -1).transpose(1, 2), det], dim=1)
         return torch.cat([resized[grid] for grid in grids])
 
@@ -311,7 +307,8 @@ class YOLOSBackbone(BaseModule):
             grids = [(min(-(-h // stride), size[0]), min(-(-w // stride), size[1])) for h, w in img_shapes]
             mask = self._mask(grids, size, x.device)
         x = x.flatten(2).transpose(1, 2)  # (B, N, D)
-        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x, self.det_token.expand(len(x), -1, -1)], dim=1)
+        batch = x.shape[0]  # not len(x), which tracing would keep
+        x = torch.cat([self.cls_token.expand(batch, -1, -1), x, self.det_token.expand(batch, -1, -1)], dim=1)
         x = x + self._positions(self.pos_embed, grids, size)
         for i, block in enumerate(self.blocks):
             if self.with_cp and x.requires_grad:

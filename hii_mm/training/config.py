@@ -98,7 +98,10 @@ def run_config(
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(path))[0])
     join_group(cfg, launcher)
     check_annotations(cfg, loaders)
-    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='hii_mm.CheckEncryption')]
+    hooks = list(cfg.get('custom_hooks') or [])
+    if not any(str(hook['type']).strip("'>").endswith('CheckEncryption') for hook in hooks if 'type' in hook):
+        hooks.append(dict(type='hii_mm.CheckEncryption'))
+    cfg.custom_hooks = hooks
     return cfg
 
 

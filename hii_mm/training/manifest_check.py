@@ -18,10 +18,12 @@ class Copy(NamedTuple):
     Attributes:
         place: of the data set in the config, such as 'train_dataloader.dataset'.
         scheme: of the copy.
+        root: folder of the copy.
     """
 
     place: str
     scheme: Scheme
+    root: str
 
 
 def copies(cfg: Any, place: str = '') -> Iterator[Copy]:
@@ -36,13 +38,25 @@ def copies(cfg: Any, place: str = '') -> Iterator[Copy]:
     """
     if isinstance(cfg, dict):
         root = cfg.get('data_root')
-        if isinstance(root, str) and 'pipeline' in cfg and osp.isfile(osp.join(root, MANIFEST)):
-            yield Copy(place, Scheme.from_manifest(Manifest(root.rstrip('/'))))
+        scheme = scheme_of_copy(root) if 'pipeline' in cfg else None
+        if scheme is not None:
+            yield Copy(place, scheme, root)
         for name, value in cfg.items():
             yield from copies(value, f'{place}.{name}' if place else name)
     elif isinstance(cfg, (list, tuple)):
         for i, value in enumerate(cfg):
             yield from copies(value, f'{place}[{i}]')
+
+
+def scheme_of_copy(root: Any) -> Scheme | None:
+    """Return the scheme of an encrypted copy, None for anything that is not a folder with a manifest.
+
+    Raises:
+        ManifestError: a damaged manifest.
+    """
+    if not isinstance(root, str) or not osp.isfile(osp.join(root, MANIFEST)):
+        return None
+    return Scheme.from_manifest(Manifest(root.rstrip('/')))
 
 
 def misfits(copy: Copy, reads: Reading, encrypting: Sequence[str] = ()) -> list[str]:
@@ -65,6 +79,4 @@ def misfits(copy: Copy, reads: Reading, encrypting: Sequence[str] = ()) -> list[
     grid = scheme.mixup.grid if scheme.mixup else None
     if reads.mix_grid is not None and grid != reads.mix_grid:
         found.append(f'{made} and grid {grid}, but the model reads images mixed with grid {reads.mix_grid}')
-    if reads.mix_grid is not None and scheme.strategy == 'both':
-        found.append(f'{made}: its patches are shuffled, but the model adds a position to each patch')
     return found

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 ENCRYPTING = (PatchMixup, PatchShuffle)
 Encrypting = PatchMixup | PatchShuffle
-Ends = tuple[Encrypting | None, ...]  # which transform encrypted the image last, one for each way through a pipeline
-PLAIN: Ends = (None,)
+Chain = tuple[Encrypting, ...]  # the transforms that encrypt an image on one way through a pipeline, in order
+Ends = tuple[Chain, ...]  # one for each way; () stands for images that leave the pipeline as they came
+PLAIN: Ends = ((),)
 
 ACCEPTED = (
     'mmcv.transforms.Normalize',
@@ -81,8 +82,8 @@ class Checked:
 
     Attributes:
         place: where it stands, such as 'train_dataloader.dataset.pipeline'.
-        ends: the transforms that encrypt last; None stands for images that
-            leave the pipeline as they came.
+        ends: the transforms that encrypt, in order, one tuple for each way
+            through the pipeline; () stands for images that leave it as they came.
         problems: sentences, one for each transform that must not stand where it does.
     """
 
@@ -93,7 +94,7 @@ class Checked:
     @property
     def encrypting(self) -> list[Encrypting]:
         """The transforms that encrypt last."""
-        return [end for end in self.ends if end is not None]
+        return list(dict.fromkeys(chain[-1] for chain in self.ends if chain))
 
 
 def checked_pipelines(runner: Runner) -> Iterator[Checked]:
@@ -114,7 +115,7 @@ def checked_pipelines(runner: Runner) -> Iterator[Checked]:
             continue
         for inside, steps in _held_pipelines((runner.cfg.get(loader) or {}).get('dataset')):
             try:
-                built = _compose(steps)
+                built = compose(steps)
             except Exception as error:  # transforms may raise anything, such as for a missing package
                 print_log(f'{place}{inside} is not checked, as it cannot be built: {error}', 'current', logging.WARNING)
                 continue
@@ -123,7 +124,7 @@ def checked_pipelines(runner: Runner) -> Iterator[Checked]:
     for hook in runner.hooks:
         for inside, steps in _held_pipelines(vars(hook)):
             place = f'{type(hook).__name__}{inside}'
-            yield check_pipeline(place, _compose(steps), True, before=_wrapped_ends(train))
+            yield check_pipeline(place, compose(steps), True, before=_wrapped_ends(train))
 
 
 def check_pipeline(place: str, steps: Any, training: bool, before: Ends = PLAIN) -> Checked:
@@ -142,14 +143,14 @@ def check_pipeline(place: str, steps: Any, training: bool, before: Ends = PLAIN)
 
 def _of_dataset(place: str, dataset: Any, training: bool) -> Iterator[Checked]:
     """Check the pipelines of a data set: those of the data sets that it wraps first."""
-    for inside, wrapped in _wrapped(dataset):
+    for inside, wrapped in wrapped_datasets(dataset):
         yield from _of_dataset(place + inside, wrapped, training)
     steps = getattr(dataset, 'pipeline', None)
     if steps is not None:
         yield check_pipeline(f'{place}.pipeline', steps, training, before=_wrapped_ends(dataset))
 
 
-def _wrapped(dataset: Any) -> list[tuple[str, Any]]:
+def wrapped_datasets(dataset: Any) -> list[tuple[str, Any]]:
     """Return the data sets that a data set wraps, each with its place in it."""
     inner = getattr(dataset, 'dataset', None)
     several = getattr(dataset, 'datasets', None) or ()
@@ -158,7 +159,7 @@ def _wrapped(dataset: Any) -> list[tuple[str, Any]]:
 
 def _wrapped_ends(dataset: Any) -> Ends:
     """Return the ends of the pipelines that run before a data set's own."""
-    found = [checked for inside, wrapped in _wrapped(dataset) for checked in _of_dataset(inside, wrapped, True)]
+    found = [checked for inside, wrapped in wrapped_datasets(dataset) for checked in _of_dataset(inside, wrapped, True)]
     return _united(checked.ends for checked in found) or PLAIN
 
 
@@ -178,7 +179,7 @@ def _held_pipelines(holder: Any, place: str = '') -> Iterator[tuple[str, Any]]:
             yield from _held_pipelines(value, f'{place}[{i}]')
 
 
-def _compose(steps: Any) -> Any:
+def compose(steps: Any) -> Any:
     """Build a pipeline from its config, which stays unchanged; a Compose is returned as it is."""
     return Compose(copy.deepcopy(list(steps))) if isinstance(steps, (list, tuple)) else steps
 
@@ -209,12 +210,12 @@ class _Walk:
     def follow(self, step: Any, before: Ends) -> Ends:
         """Walk through one transform; return what happened to the images."""
         if isinstance(step, ENCRYPTING):
-            return (step,)
+            return _behind(before, step)
         if type(step) in self._wrappers:
             how, attribute = self._wrappers[type(step)]
             held = getattr(step, attribute)
             return self._follow_wrapped(how, list(held.values()) if isinstance(held, dict) else _as_list(held), before)
-        by = next((end for end in before if end is not None), None)
+        by = next((chain[-1] for chain in before if chain), None)
         if by is not None and type(step) not in self._accepted:
             self.problems.append(self._too_late(step, by))
         inside = _encrypting_inside(step)
@@ -223,7 +224,7 @@ class _Walk:
                 f'{_name(step)} holds {_name(inside)}, and what it does to the pixels afterwards is unknown; '
                 f'put {_name(inside)} directly into the pipeline, last before Pack*Inputs'
             )
-            return (inside,)
+            return _behind(before, inside)
         return before
 
     def _follow_wrapped(self, how: str, held: list[Any], before: Ends) -> Ends:
@@ -251,9 +252,14 @@ class _Walk:
         )
 
 
+def _behind(before: Ends, step: Encrypting) -> Ends:
+    """Return the ends behind an encrypting transform."""
+    return tuple(dict.fromkeys(chain if step in chain else (*chain, step) for chain in before))
+
+
 def _united(several: Iterable[Ends]) -> Ends:
     """Return all ends, each once."""
-    return tuple(dict.fromkeys(end for ends in several for end in ends))
+    return tuple(dict.fromkeys(chain for ends in several for chain in ends))
 
 
 def _as_list(held: Any) -> list[Any]:

@@ -108,6 +108,17 @@ def by_seed(rows: list[Row]) -> list[Row]:
     return [row for row in merged.values() if len(row['AP']) > 1]
 
 
+def fit(title: str, strategy: str) -> Column:
+    """Show whether a model fits a strategy, after which change, and what a training step lacked."""
+
+    def text(row: Row) -> str:
+        found = row[strategy]
+        shown = f'fits after `{found["change"]}`' if found['change'] else found['verdict']
+        return f'{shown}; a step {found["step"]}' if found['step'] not in ('', 'ok') else shown
+
+    return Column(title, text)
+
+
 def half_up(value: float) -> float:
     """Round to one decimal; a five goes up, and binary noise is ignored."""
     return int(value * 10 + 0.5 + 1e-9) / 10

@@ -12,6 +12,7 @@ from table_columns import (
     command,
     config,
     first_seed,
+    fit,
     flat_speed,
     having,
     mean,
@@ -124,6 +125,19 @@ TABLES = {
     ),
     'detectors': Table('detectors', COMPARED),
     'models': Table('models', COMPARED),
+    'fits': Table(
+        'fits',
+        (
+            Column(
+                'model',
+                lambda row: row['model'] if row['package'] == 'hii_mm' else f'{row["model"]} ({row["package"]})',
+            ),
+            fit('RS', 'shuffle'),
+            fit('MI', 'mixup'),
+            fit('RS on MI', 'both'),
+            Column('order changes', 'change', '{:.1%}'),
+        ),
+    ),
     'handover-speed': Table(
         'handover_speed',
         (

@@ -32,8 +32,8 @@ def test_a_classifier_answers_alike_for_plain_and_for_encrypted_pictures(checkpo
         assert found.labels[0] == again[name].labels[0]
         for other in (again[name], encrypted[name]):
             order = np.argsort(found.labels), np.argsort(other.labels)
-            np.testing.assert_allclose(found.scores[order[0]], other.scores[order[1]], atol=2e-3)
-    assert not np.allclose(plain['a'].scores, plain['b'].scores, atol=1e-2)  # so that the test can fail
+            np.testing.assert_allclose(found.scores[order[0]], other.scores[order[1]], atol=1e-4)
+    assert not np.allclose(plain['a'].scores, plain['b'].scores, atol=1e-3)  # so that the test can fail
 
 
 def test_mixed_pictures_give_boxes_in_the_plain_frame(checkpoints, photos, copies):
@@ -197,9 +197,8 @@ def test_the_config_in_a_checkpoint_runs_no_code(tmp_path):
     ):
         with pytest.raises(CheckpointError, match='not plain values'):
             config_of({'cfg': text}, 'x.pth')
-    for file in sorted((ROOT / 'configs').glob('*/*.py')):
-        if file.parent.name != '_base_':
-            cfg = Config.fromfile(file)
-            assert config_of({'cfg': cfg.pretty_text}, 'x.pth').to_dict() == cfg.to_dict(), file
+    for file in sorted((ROOT / 'configs').glob('*/*mini*fashion-[md]*.py')):
+        cfg = Config.fromfile(file)
+        assert config_of({'cfg': cfg.pretty_text}, 'x.pth').to_dict() == cfg.to_dict(), file
     with pytest.raises(CheckpointError, match='holds no config'):
         config_of({}, 'x.pth')

@@ -9,116 +9,18 @@ import numpy as np
 import pytest
 from mmcv.transforms import BaseTransform, RandomFlip, Resize
 from mmdet.datasets.transforms import PackDetInputs
-from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.registry import HOOKS, MODELS, TRANSFORMS, init_default_scope
-from mmengine.runner import BaseLoop, Runner
+from mmengine.registry import MODELS, TRANSFORMS
+from mmengine.runner import Runner
 from mmpretrain.datasets.transforms import PackInputs
 
 from helpers import ROOT
+from helpers.checked import CONFIG, PACK, PLAIN, SHUFFLE, Loop, built_model, problems_of, read
 from hii_mm.errors import InvalidValueError
 from hii_mm.models.reading import Reading, reading
 from hii_mm.training.hooks import CheckEncryption
 from hii_mm.training.pipelines import check_pipeline
 from hii_mm.transforms import PatchMixup, PatchShuffle
-
-CONFIG = 'configs/pevit/pevit-mini-p4_1xb128-rs-20e_digits.py'
-SHUFFLE, PACK = dict(type='PatchShuffle', patch_size=4), dict(type='PackInputs')
-PLAIN = [dict(type='LoadImageFromFile'), dict(type='PackDetInputs')]
-
-
-class Loop(BaseLoop):
-    """A loop that is built and never runs."""
-
-    run = None
-
-
-@functools.cache
-def read(path):
-    return Config.fromfile(ROOT / path)
-
-
-@functools.cache
-def built_model(path, options):
-    cfg = copy.deepcopy(read(path))
-    cfg.merge_from_dict(dict(options))
-    init_default_scope(cfg.default_scope)
-    return MODELS.build(cfg.model)
-
-
-def loop(cfg):
-    """A loop with a real loader."""
-    return Loop(None, Runner.build_dataloader(cfg, seed=0))
-
-
-@pytest.fixture
-def check(digits_root):
-    """Let the hook look at a config of classification: at its real loaders, its model, and hooks."""
-
-    def _check(train_pipeline=None, hooks=(), test_pipeline=None, **backbone):
-        cfg = copy.deepcopy(read(CONFIG))
-        init_default_scope('mmpretrain')
-        for part in ('train', 'val', 'test'):
-            cfg[f'{part}_dataloader'].update(num_workers=0, persistent_workers=False)
-            cfg[f'{part}_dataloader'].dataset.update(data_root=str(digits_root), indices=8)
-        if train_pipeline:
-            cfg.train_dataloader.dataset.pipeline = train_pipeline
-        if test_pipeline:
-            cfg.test_dataloader = dict(cfg.val_dataloader)
-            cfg.test_dataloader.dataset = dict(cfg.val_dataloader.dataset, pipeline=test_pipeline)
-        options = tuple((f'model.backbone.{name}', value) for name, value in backbone.items())
-        runner = SimpleNamespace(
-            cfg=cfg,
-            model=built_model(CONFIG, options),
-            hooks=[HOOKS.build(hook) for hook in hooks],
-            _train_loop=loop(cfg.train_dataloader),
-            _val_loop=loop(cfg.val_dataloader),
-            _test_loop=cfg.test_cfg,
-        )
-        CheckEncryption().before_run(runner)
-
-    return _check
-
-
-@pytest.fixture
-def detection(coco):
-    """Let the hook look at a tiny detector and real loaders of COCO."""
-
-    def _detection(kind, train=None, val=None, hooks=(), **options):
-        (path,) = (path for path in ROOT.glob(f'configs/{kind}/{kind}-mini*_fashion-det.py') if 'encr' not in path.name)
-        cfg = copy.deepcopy(read(path))
-        init_default_scope('mmdet')
-        data = dict(data_root=str(coco), ann_file='a.json', data_prefix=dict(img=''), metainfo=dict(classes=('dog',)))
-        loops = []
-        for part, changed in (('train', train), ('val', val)):
-            loader = cfg[f'{part}_dataloader']
-            loader.update(num_workers=0, persistent_workers=False)
-            loader.dataset.update(data)
-            if isinstance(changed, list):
-                loader.dataset.pipeline = changed
-            if isinstance(changed, dict):  # a wrapper; its innermost data set is the config's
-                inside = dict(loader.dataset, pipeline=changed.pop('inside', loader.dataset.pipeline))
-                inside = [inside] if changed['type'] == 'ConcatDataset' else inside
-                loader.dataset = {**changed, 'datasets' if isinstance(inside, list) else 'dataset': inside}
-            loops.append(loop(loader))
-        if val:
-            cfg.test_dataloader = cfg.val_dataloader
-        runner = SimpleNamespace(
-            cfg=cfg,
-            model=built_model(path, tuple((f'model.backbone.{name}', value) for name, value in options.items())),
-            hooks=[HOOKS.build(hook) for hook in hooks],
-            _train_loop=loops[0],
-            _val_loop=loops[1],
-            _test_loop=None,
-        )
-        CheckEncryption().before_run(runner)
-
-    return _detection
-
-
-def problems_of(error):
-    return str(error.value).splitlines()[1:]
-
 
 # --- the order of a pipeline
 
@@ -365,13 +267,9 @@ def test_every_problem_is_listed(check):
     with pytest.raises(InvalidValueError) as error:
         check([wrong, dict(type='RandomFlip', prob=0.5), mirror, PACK], test_pipeline=[wrong, PACK])
     lines = problems_of(error)
-    assert [line.split(': ')[0].split('_')[0] for line in lines] == ['- train', '- train', '- train', '- test']
-    assert [line.split(': ')[1].split()[0] for line in lines] == [
-        'RandomFlip',
-        'mirror',
-        'PatchShuffle',
-        'PatchShuffle',
-    ]
+    parts, named = zip(*((line.split('_')[0], line.split(': ')[1].split()[0]) for line in lines))
+    assert parts == ('- train', '- train', '- train', '- val', '- test')
+    assert named == ('RandomFlip', 'mirror', 'PatchShuffle', 'PatchShuffle', 'PatchShuffle')
 
 
 def test_a_runner_refuses_before_it_trains(tmp_path, digits_root):
@@ -401,7 +299,7 @@ def test_tools_train_answers_without_a_traceback(call, tmp_path, digits_root):
         f'val_dataloader = dict(dataset=dict(pipeline={late!r}, **{data!r}))\n'
     )
     done = call('tools/train.py', config, '--work-dir', tmp_path / 'work', code=2)
-    assert 'train: the images do not fit the pipeline or the model:' in done.stderr
+    assert 'train: the parts of this run do not fit together:' in done.stderr
     assert 'val_dataloader.dataset.pipeline: RandomFlip comes after PatchShuffle' in done.stderr
     assert 'Traceback' not in done.stderr
     assert not list((tmp_path / 'work').glob('*.pth'))
@@ -437,21 +335,21 @@ def test_patches_of_detectors_are_compared(detection):
     'backbone, expected',
     [
         (dict(type='PEViT', patch_size=8), Reading('PEViT', (8, 8))),
-        (dict(type='mmpretrain.VisionTransformer', patch_size=8), Reading('VisionTransformer', (8, 8), positions=True)),
+        (dict(type='mmpretrain.VisionTransformer', patch_size=8), Reading('VisionTransformer', (8, 8))),
         (
             dict(type='mmpretrain.BEiTViT', patch_size=16, use_abs_pos_emb=False, use_rel_pos_bias=True),
             Reading('BEiTViT', (16, 16)),
         ),
-        (dict(type='mmpretrain.SwinTransformer'), Reading('SwinTransformer', (4, 4), positions=True)),
-        (dict(type='mmdet.SwinTransformer'), Reading('SwinTransformer', (4, 4), positions=True)),
-        (dict(type='YOLOSBackbone', arch='tiny'), Reading('YOLOSBackbone', (16, 16), positions=True)),
+        (dict(type='mmpretrain.SwinTransformer'), Reading('SwinTransformer', (4, 4))),
+        (dict(type='mmdet.SwinTransformer'), Reading('SwinTransformer', (4, 4))),
+        (dict(type='YOLOSBackbone', arch='tiny'), Reading('YOLOSBackbone', (16, 16))),
         (
             dict(type='YOLOSBackbone', arch='tiny', patch_embed=dict(type='MixedPatchEmbed', grid=4)),
-            Reading('YOLOSBackbone', (4, 4), mix_grid=4, positions=True),
+            Reading('YOLOSBackbone', (4, 4), mix_grid=4),
         ),
         (
             dict(type='YOLOSBackbone', arch='tiny', patch_embed=dict(type='MixedPatchEmbed', mix_inside=True)),
-            Reading('YOLOSBackbone', (16, 16), mixes_inside=True, positions=True),
+            Reading('YOLOSBackbone', (16, 16), mixes_inside=True),
         ),
         (dict(type='mmpretrain.ResNet', depth=18), Reading('ResNet')),
     ],
@@ -466,13 +364,6 @@ def heard(name, act, capfd):
     capfd.readouterr()
     act()
     return ''.join(capfd.readouterr())
-
-
-def test_a_position_embedding_is_warned_of(check, capfd):
-    said = heard('positions', lambda: check(type='VisionTransformer'), capfd)
-    assert 'VisionTransformer adds a position embedding to every patch, but PatchShuffle' in said
-    assert "Use type='PEViT'" in said
-    assert 'position embedding' not in heard('none', check, capfd)
 
 
 def test_a_peyolos_fed_plain_images_is_warned_of(detection, capfd):
