@@ -55,6 +55,7 @@ bench: $(VENV)/.ready $(VENV)/.bench
 	$(PY) benchmarks/models.py
 	$(PY) benchmarks/detectors.py
 	$(PY) benchmarks/loading.py
+	$(PY) benchmarks/batches.py
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.ready
 	bash tools/dev/setup_env.sh bench $(VENV)

@@ -115,6 +115,14 @@ TABLES = {
         having('photos'),
     ),
     'transforms': Table('transforms', (Column('image', 'shape'), Column('job', 'job'), *TIMED)),
+    'batches': Table(
+        'batches',
+        (
+            Column('batch of 16 x 224 x 224', 'name'),
+            Column('ms', 'ms', '{:.1f}'),
+            Column('kornia / this', 'kornia / this', '{:.1f}'),
+        ),
+    ),
     'loading': Table(
         'loading',
         (
