@@ -29,6 +29,7 @@ COMMANDS = {
     'decrypt': 'restore the images of an encrypted copy',
     'manifest merge': 'finish a copy that was encrypted in parts',
     'preview': 'show images beside their encrypted version',
+    'init': 'write a config that trains on your own data',
     'predict': 'predict with a trained model, on plain and on encrypted pictures',
     'info': 'say how the images are encrypted that a checkpoint, a copy or a config is for',
     'attack': 'attack encrypted images and report what was recovered',

@@ -25,7 +25,7 @@ TOLERANCE = 1e-4
 OPSET = 18
 
 
-class Exported(nn.Module):
+class Exported(nn.Module):  # type: ignore[misc]  # torch is not followed
     """A classifier or detector with its normalisation: pixels in, scores (and boxes) out.
 
     Args:
@@ -210,10 +210,10 @@ def _torchscript(module: Exported, example: Tensor, about: Mapping[str, Any]) ->
     return file.getvalue()
 
 
-@torch.no_grad()
 def _difference(module: Exported, content: bytes, form: str, batch: Tensor) -> float:
     """Return the largest difference between the exported model and PyTorch; boxes count relative to the picture."""
-    expected = module(batch)
+    with torch.no_grad():
+        expected = module(batch)
     expected = expected if isinstance(expected, tuple) else (expected,)
     if form == 'onnx':
         from .exported import session

@@ -1,0 +1,55 @@
+"""``hii-mm init``: write a config for one's own data."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from . import arguments, console
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.description = (
+        'Look at the data set DIR, plain or encrypted by hii-mm encrypt, and write a config that trains a classifier '
+        '(train and val with one folder for each class) or a detector (pictures and COCO files) on it at once. The '
+        'scheme of an encrypted copy is that of its manifest; plain pictures are encrypted while they are loaded, '
+        'with the scheme that the options describe, or stay plain. Exit codes: 0 done, 1 failed, 2 wrong usage.'
+    )
+    parser.add_argument('task', choices=('classifier', 'detector'), help='what to train')
+    parser.add_argument('--data', required=True, metavar='DIR', help='folder of the data set')
+    parser.add_argument('--out', required=True, metavar='FILE', help='the config to write, such as my_config.py')
+    parser.add_argument('--size', type=arguments.count, metavar='N', help='side that plain pictures are resized to')
+    parser.add_argument('--epochs', type=arguments.count, metavar='N', help='length of the training (by the data)')
+    parser.add_argument('--force', action='store_true', help='overwrite FILE')
+    arguments.add_scheme(parser.add_argument_group('scheme, for plain pictures'))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the config, and print how to train."""
+    from ..errors import UsageError
+    from ..files import check_writable, write_atomically
+    from ..training.starter import look
+    from ..training.starter_text import write_config
+
+    if os.path.lexists(args.out) and not args.force:
+        raise UsageError(f'{args.out!r} exists; --force overwrites it')
+    if not args.out.endswith('.py'):
+        raise UsageError(f'--out must be a Python file, such as my_config.py, got {args.out!r}')
+    scheme = arguments.scheme(args) if args.preset or arguments.scheme_flags(args) else None
+    data = look(args.data, args.task)
+    text = write_config(data, args.task, scheme, args.size, args.epochs)
+    check_writable(os.path.dirname(args.out) or '.', '--out')
+    os.makedirs(os.path.dirname(args.out) or '.', exist_ok=True)
+    write_atomically(args.out, text.encode())
+    print(text.splitlines()[0].removeprefix('# ').removesuffix(' Written by hii-mm init.'))
+    if data.val is None:
+        print('There is no val folder, so nothing is validated.')
+    print(f'{console.shown(args.out)} is written. Train with:\n    {_command(args.out)}')
+    return 0
+
+
+def _command(config: str) -> str:
+    """Return the command that trains: that of the checkout or of mim."""
+    tool = os.path.join('tools', 'train.py')
+    return f'python {tool} {config}' if os.path.isfile(tool) else f'mim train hii_mm {config}'
