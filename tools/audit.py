@@ -1,12 +1,19 @@
-"""Run the default attacks on public photographs with four schemes.
+"""Run the attacks on public photographs at many settings: the figures of docs/measured_attacks.md.
 
-    python tools/audit.py [--out work_dirs/audit] [--images N] [--json docs/data/audit.json]        (make audit)
+    python tools/audit.py [--sets SET ...] [--out work_dirs/audit] [--json docs/data/audit.json]        (make audit)
 
-Writes the photographs to DIR/photos and the reports to DIR/<scheme>, and prints
-one table of what was recovered.
-With --json also writes the figures that docs/measured_attacks.md shows. The
-photographs are those that scikit-image and scikit-learn ship; nothing is
-downloaded.
+The sets, one after the other; a second call continues where the first stopped:
+
+- scenes: 14 photographs that scikit-image and scikit-learn ship, the middle square resized to 224 x 224, all settings;
+- gcompris: 107 of GCompris' photographs (tools/dataset_converters/gcompris.py), on which nothing was fitted, 224 x 224;
+- scenes-448: photographs of the first set at 448 x 448;
+- textures: three photographs of plain texture;
+- views: two encrypted crops of each photograph of the first set.
+
+Writes one report for each set and setting to DIR/<set>/<setting>, and prints
+one table of what was recovered. With --json also writes the figures that
+docs/measured_attacks.md shows. With --images N each set is an even sample of N
+photographs. Takes an hour or two on two cores.
 """
 
 import argparse
@@ -15,68 +22,156 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-SCHEMES = {
+PHOTOS = Path('data/gcompris')
+SETTINGS = {
     'rs-gap-0': dict(strategy='shuffle'),
+    'rs-gap-1': dict(strategy='shuffle', gap=1),
     'rs-gap-2': dict(strategy='shuffle', gap=2),
+    'rs-gap-4': dict(strategy='shuffle', gap=4),
+    'rs-drop-50': dict(strategy='shuffle', drop_ratio=0.5),
+    'rs-orient': dict(strategy='shuffle', orient=True),
+    'rs-p32-gap-2': dict(strategy='shuffle', patch_size=32, gap=2),
     'mi': dict(strategy='mixup'),
     'rs-on-mi': dict(strategy='both'),
+    'rs-on-mi-gap-1': dict(strategy='both', gap=1),
+    'rs-on-mi-p32-grid-4': dict(strategy='both', patch_size=32, grid=4),
+}
+MAIN = ('rs-gap-0', 'rs-gap-2', 'mi', 'rs-on-mi')
+
+
+class Set(NamedTuple):
+    """A set of photographs, and what is done to them.
+
+    Attributes:
+        side: of the photographs, in pixels.
+        settings: keys of ``SETTINGS``.
+        attacks: names; None runs the default ones.
+        images: number of photographs; None takes all.
+    """
+
+    side: int
+    settings: tuple[str, ...]
+    attacks: tuple[str, ...] | None = None
+    images: int | None = None
+
+
+SETS = {
+    'scenes': Set(224, tuple(SETTINGS)),
+    'gcompris': Set(224, (*MAIN, 'rs-gap-1')),
+    'scenes-448': Set(448, MAIN, images=5),
+    'textures': Set(224, ('rs-gap-0', 'rs-gap-1', 'rs-gap-2', 'rs-on-mi')),
+    'views': Set(224, ('rs-gap-1', 'rs-gap-2', 'rs-gap-4'), ('jigsaw', 'multi-view')),
 }
 
 
 def parse_args():
     """Return the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--out', default='work_dirs/audit', metavar='DIR', help='folder of the reports (%(default)s)')
-    parser.add_argument('--images', type=int, default=14, metavar='N', help='photographs to attack (%(default)s)')
+    parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS), metavar='SET', help='(all)')
+    parser.add_argument('--settings', nargs='+', choices=SETTINGS, metavar='NAME', help='(those of the sets)')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/audit'), metavar='DIR', help='(%(default)s)')
+    parser.add_argument('--images', type=int, metavar='N', help='photographs of each set (all)')
+    parser.add_argument('--jobs', type=int, metavar='N', help='processes (one for each core)')
     parser.add_argument('--json', metavar='FILE', help='also write the figures for the tables in docs/')
     return parser.parse_args()
 
 
-def write_figures(path, out):
-    """Collect the figures of all reports into the json file of the documentation's table."""
-    reports = [str(out / name / 'report.json') for name in SCHEMES]
+def photographs(name, count, out):
+    """Return the files of a set's photographs, none if they are not there, and photographs that attackers may know."""
+    public = PHOTOS if PHOTOS.is_dir() else ()
+    if name == 'gcompris':
+        files, public = sorted((PHOTOS / 'test').glob('*.webp')), PHOTOS / 'learn'
+    else:
+        from hii_mm.attacks.evaluation.photos import SCENES, TEXTURES
+
+        files = sorted(saved(TEXTURES if name == 'textures' else SCENES, SETS[name].side, out))
+    if count is not None and count < len(files):
+        files = [files[round(k * (len(files) - 1) / max(1, count - 1))] for k in range(count)]
+    return files, public
+
+
+def saved(names, side, out):
+    """Return the paths of photographs that packages ship, as PNG files of a size."""
+    from PIL import Image
+
+    from hii_mm.attacks.evaluation.photos import sample_photos
+
+    folder = out / f'photos-{side}'
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, photo in sample_photos(side, names).items():
+        path = folder / f'{stem}.png'
+        if not path.is_file():
+            Image.fromarray(photo).save(path)
+        yield path
+
+
+def run(files, public, chosen, setting, out, args):
+    """Attack one setting, and return the report."""
+    from tqdm import tqdm
+
+    from hii_mm import Scheme, attack
+
+    scheme = Scheme(**{'patch_size': 16, 'remainder': 'crop', **SETTINGS[setting]})
+    with tqdm(desc=f'{out.parent.name} {setting}', disable=None) as bar:
+
+        def show(done, total, note=''):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return attack(
+            files,
+            scheme,
+            attacks=chosen.attacks,
+            out=out,
+            size=chosen.side,
+            public=public,
+            limit=len(files),
+            jobs=args.jobs,
+            progress=show,
+            about={'command': shlex.join(['python', *sys.argv])},
+        )
+
+
+def write_figures(path, reports):
+    """Collect the figures of all reports into the json file of the documentation's tables."""
     collect = Path(__file__).parent / 'docs' / 'collect.py'
-    subprocess.run([sys.executable, collect, *reports, '--out', path, '--command', 'make audit'], check=True)
+    words = [f'{name}={report}' for name, report in reports]
+    subprocess.run([sys.executable, collect, *words, '--out', path, '--command', 'make audit'], check=True)
 
 
 def main():
-    """Attack all schemes; return the exit code."""
+    """Attack everything; return the exit code."""
     args = parse_args()
-    from PIL import Image
-    from tqdm import tqdm
-
-    from hii_mm import HiiError, Scheme, attack
-    from hii_mm.attacks.evaluation.photos import SCENES, sample_photos
+    from hii_mm import HiiError
     from hii_mm.attacks.report.table import summary_table
 
-    out, start, settings = Path(args.out), time.monotonic(), []
-    about = {'command': shlex.join(['python', *sys.argv])}
-    photos = out / 'photos'
-    photos.mkdir(parents=True, exist_ok=True)
-    for name, photo in sample_photos(224, SCENES[: args.images]).items():
-        Image.fromarray(photo).save(photos / f'{name}.png')
-    for name, parameters in SCHEMES.items():
-        with tqdm(desc=name, disable=None) as bar:
-
-            def show(done, total, note='', bar=bar):
-                bar.total = total
-                bar.update(done - bar.n)
-
+    start, tables, reports = time.monotonic(), [], []
+    for name in args.sets:
+        chosen = SETS[name]
+        files, public = photographs(name, args.images or chosen.images, args.out)
+        if not files:
+            print(f'audit: {name} is left out: run tools/dataset_converters/gcompris.py first', file=sys.stderr)
+            continue
+        for setting in chosen.settings:
+            if args.settings and setting not in args.settings:
+                continue
             try:
-                scheme = Scheme(16, remainder='crop', **parameters)
-                report = attack(photos, scheme, out=out / name, progress=show, about=about)
+                report = run(files, public, chosen, setting, args.out / name / setting, args)
             except HiiError as error:
-                print(f'audit: {error}', file=sys.stderr)
+                print(f'audit: {name}, {setting}: {error}', file=sys.stderr)
                 return error.exit_code
-        if report.interrupted:
-            return 130
-        settings += report.data['settings']
-    table = summary_table({'settings': settings})
-    (out / 'summary.md').write_text(table + '\n')
+            if report.interrupted:
+                return 130
+            reports.append((name, args.out / name / setting / 'report.json'))
+            tables += report.data['settings']
+            print(f'{name} {setting}: {report.data["verdict"]}', flush=True)
+    table = summary_table({'settings': tables})
+    (args.out / 'summary.md').write_text(table + '\n')
     if args.json:
-        write_figures(args.json, out)
-    print(f'{table}\n\n{args.images} photos of 224 x 224, {time.monotonic() - start:.0f} s; reports in {out}')
+        write_figures(args.json, reports)
+    print(f'{table}\n\n{time.monotonic() - start:.0f} s; reports in {args.out}')
     return 0
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -134,6 +135,25 @@ class Trainer(Protocol):
         """Write the checkpoint, which the attack takes as ``checkpoint``."""
 
 
+@runtime_checkable
+class Resumable(Trainer, Protocol):
+    """Trainer that keeps an unfinished checkpoint, which attacks can use and a training can go on from.
+
+    Attributes:
+        part: where it is kept; None keeps none.
+    """
+
+    part: Path | None
+
+    def resume(self, path: Path) -> None:
+        """Go on with an unfinished training at the next :meth:`train`.
+
+        Raises:
+            CheckpointError: not an unfinished checkpoint of this scheme and seed.
+            OSError: it cannot be read.
+        """
+
+
 class Attack:
     """Base of all attacks. One instance attacks one scheme.
 
@@ -219,6 +239,7 @@ def register(cls: AttackClass) -> AttackClass:
         raise InvalidValueError(f'an attack needs a unique name, got {cls.name!r}; taken: {", ".join(ATTACKS)}')
     unknown = [need for need in (*cls.needs, *cls.uses) if need not in NEEDS]
     if unknown:
-        raise InvalidValueError(f'{cls.name}: needs and uses must be among {", ".join(NEEDS)}, got {", ".join(unknown)}')
+        said = f'must be among {", ".join(NEEDS)}, got {", ".join(unknown)}'
+        raise InvalidValueError(f'{cls.name}: needs and uses {said}')
     ATTACKS[cls.name] = cls
     return cls

@@ -14,6 +14,7 @@ from ..encryption import PatchGrid, Scheme
 from ..errors import AttackRefusedError, CheckpointError, InvalidValueError, MissingPackageError
 from ..files import write_atomically
 from ..progress import Progress, silent
+from .solver.grids import shuffle_of
 
 StrPath = str | PathLike[str]
 
@@ -34,6 +35,18 @@ def torch() -> Any:
 def untrained(attack: str, checkpoint: StrPath | None) -> str | None:
     """Return the reason why an attack that learns cannot run without a checkpoint; None with one."""
     return None if checkpoint else f'no checkpoint: train one with hii-mm attack-train {attack}'
+
+
+def setting(scheme: Scheme) -> dict[str, Any]:
+    """Return what decides how pieces look: the cores, the gap, and how the pixels were mixed.
+
+    Raises:
+        AttackRefusedError: nothing was shuffled.
+    """
+    mixup = scheme.mixup
+    mixed = {'mixed': list(mixup.patch_size)} if mixup else {}
+    grid = mixup.grid if mixup else 1
+    return {'core': list(scheme.core_size), 'gap': shuffle_of(scheme).gap, 'grid': grid, **mixed}
 
 
 def crop(photos: Sequence[np.ndarray], rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

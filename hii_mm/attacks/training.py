@@ -15,7 +15,7 @@ from ..errors import AttackRefusedError, HiiError, InvalidTypeError, InvalidValu
 from ..files import StrPath, check_writable
 from ..progress import Progress, silent
 from .attackers import attack_class, names
-from .base import Trainer
+from .base import Resumable, Trainer
 from .evaluation.photos import load_pictures, picture_files
 
 
@@ -51,6 +51,7 @@ def train_attack(
     steps: int | None = None,
     seed: int = 0,
     size: int = 224,
+    resume: bool = False,
     progress: Progress = silent,
 ) -> Training:
     """Train an attack on public photos that are encrypted with a scheme, and write its checkpoint.
@@ -63,11 +64,15 @@ def train_attack(
         steps: training steps; None takes the attack's own default.
         seed: of everything random.
         size: side of the images that will be attacked, in pixels.
+        resume: go on with the training that left ``OUT.part``; attacks that keep one only.
         progress: called after each step, with the loss.
 
     Raises:
         UsageError: an argument that is not accepted, or an attack that cannot learn at this scheme or size.
         SourceError: no photos.
+        CheckpointError: the part is of another training.
+        KeyboardInterrupt: after what was learned so far was written to ``OUT.part``, by attacks that keep one;
+            it can be used as a checkpoint.
         MissingPackageError: torch is not installed.
         HiiError: the training diverged; nothing is written.
     """
@@ -76,6 +81,7 @@ def train_attack(
     if path.is_dir():
         raise UsageError(f'the checkpoint must be a file, but {path} is a folder')
     check_writable(path.parent, f'the folder of the checkpoint {str(path)!r}')
+    part = _part(trainer, name, path, resume)
     pictures, labels = _training_photos(photos, size if trainer.labelled else 0)
     losses = trainer.train(pictures, labels if trainer.labelled else None, steps, progress)
     if not losses or not math.isfinite(losses[-1]):
@@ -83,7 +89,28 @@ def train_attack(
         raise HiiError(f'training {name} diverged: the last loss is {last}, so {path} was not written')
     path.parent.mkdir(parents=True, exist_ok=True)
     trainer.save(str(path))
+    part.unlink(missing_ok=True)
     return Training(path, name, scheme, len(pictures), losses)
+
+
+def _part(trainer: Trainer, name: str, path: Path, resume: bool) -> Path:
+    """Return the path of the unfinished checkpoint, which a trainer that keeps one goes on from if asked to.
+
+    Raises:
+        UsageError: there is nothing to resume.
+        CheckpointError: the file is of another training.
+    """
+    part = path.with_name(f'{path.name}.part')
+    keeps = isinstance(trainer, Resumable)
+    if resume and not (keeps and part.is_file()):
+        why = f'{part} does not exist' if keeps else f'{name} keeps no unfinished checkpoints'
+        raise UsageError(f'there is nothing to resume: {why}')
+    if isinstance(trainer, Resumable):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trainer.part = part
+        if resume:
+            trainer.resume(part)
+    return part
 
 
 def _trainer(name: str, scheme: Scheme, steps: int | None, seed: int, size: int) -> Trainer:

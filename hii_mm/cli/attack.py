@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import shlex
 import signal
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..attacks.api import Report
     from ..encryption import MasterKey, Scheme
 
-DEFAULT = ('identity', 'jigsaw', 'mixup-inverse', 'linkage', 'known-plaintext')  # as attacks.api has it
+DEFAULT = ('identity', 'jigsaw', 'context', 'mixup-inverse', 'linkage', 'bag')  # as attacks.api has it
 INTERRUPTED = 'no report was written; the same command continues'
 MOST_LINES = 10
 
@@ -36,17 +37,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('source', nargs='+', metavar='SOURCE', help='the folder of an encrypted copy, or images')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder of the report; earlier results are reused')
     parser.add_argument('--attacks', type=arguments.names, metavar='A,B', help=f'attacks to run ({",".join(DEFAULT)})')
-    parser.add_argument('--public', metavar='PHOTOS', help='plain photos from elsewhere, for attacks that need some')
-    parser.add_argument('--images', type=arguments.count, default=50, metavar='N', help='use the first N images (50)')
     parser.add_argument(
-        '--repeats', type=arguments.count, metavar='N', help='encryptions of each photo (3; 1 with --sweep)'
+        '--public',
+        metavar='PHOTOS',
+        help='plain photos from elsewhere, for attacks that use some; they also enlarge the gallery that recovered '
+        'pictures must pick their photo from (20 or more with those of the run count in the verdict)',
+    )
+    parser.add_argument(
+        '--annotations',
+        metavar='FILE',
+        help='COCO file of the plain photos: boxes and outlines move with the patches, and annotations runs too',
+    )
+    parser.add_argument('--images', type=arguments.count, default=50, metavar='N', help='use the first N images (50)')
+    parser.add_argument('--repeats', type=arguments.count, metavar='N', help='encryptions of each photo (1)')
+    parser.add_argument(
+        '--effort', type=_effort, default=1.0, metavar='E', help='search of the attacks: 0.25, 1 or 4, say (1)'
+    )
+    parser.add_argument(
+        '--jobs', type=arguments.count, metavar='N', help='worker processes (one for each core, if it takes long)'
     )
     parser.add_argument(
         '--size', type=arguments.whole, default=224, metavar='S', help='S x S middle of each photo; 0 keeps it (224)'
     )
     parser.add_argument('--budget', type=arguments.minutes, metavar='MINUTES', help='stop after this time')
     parser.add_argument('--seed', type=arguments.whole, default=0, metavar='S', help='random seed (0)')
-    parser.add_argument('--sweep', metavar='TEXT', help='vary the scheme: gap=0:4,drop=0:0.75,orient,mixup')
+    parser.add_argument(
+        '--sweep',
+        metavar='TEXT',
+        help='vary the scheme, and write explore.html with sliders: gap=0:4,drop=0:0.75,orient,mixup',
+    )
     parser.add_argument(
         '--checkpoint', action='append', type=arguments.assignment, default=[], metavar='ATTACK=FILE',
         help='what hii-mm attack-train wrote; may be given several times',
@@ -75,18 +94,37 @@ def run(args: argparse.Namespace) -> int:
             key=_key(args),
             encrypted=args.encrypted,
             public=args.public or (),
+            annotations=args.annotations,
             limit=args.images,
             repeats=args.repeats,
             size=args.size,
             budget_minutes=args.budget,
             seed=args.seed,
             sweep=args.sweep,
+            effort=args.effort,
+            jobs=args.jobs,
             checkpoints=_checkpoints(args.checkpoint),
             out=args.out,
             progress=progress,
+            notice=None if args.quiet else lambda text: console.warn(args.command, text),
             about={'command': f'hii-mm {shlex.join(args.words)}'},
         )
     return _print(args, report)
+
+
+def _effort(text: str) -> float:
+    """Return the effort of a flag.
+
+    Raises:
+        argparse.ArgumentTypeError: another text than a number from 0 to 100.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f'must be a number from 0 to 100, got {text!r}')
+    return value
 
 
 def _key(args: argparse.Namespace) -> MasterKey | str | None:
@@ -98,6 +136,7 @@ def _key(args: argparse.Namespace) -> MasterKey | str | None:
 
 def _print(args: argparse.Namespace, report: Report) -> int:
     """Print what was found; return the exit code."""
+    print(console.shown(report.verdict))
     for scheme, verdicts in report.verdicts.items():
         print(scheme)
         for verdict in verdicts.values():
@@ -106,6 +145,8 @@ def _print(args: argparse.Namespace, report: Report) -> int:
         console.warn(args.command, f'left out {line}')
     if len(report.skipped) > MOST_LINES:
         console.warn(args.command, f'left out {len(report.skipped) - MOST_LINES} more; the report lists all')
+    if report.explores:
+        print(console.shown(Path(args.out) / 'explore.html'))
     print(console.shown(Path(args.out) / 'report.html'))
     if report.interrupted:
         console.warn(args.command, 'interrupted: the report holds what ran; the same command continues')

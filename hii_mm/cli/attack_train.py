@@ -6,15 +6,15 @@ import argparse
 
 from . import arguments, console
 
-TRAINABLE = ('learned-edge', 'parrot', 'position-vit', 'unet-inverse')  # as attacks.api has it
-INTERRUPTED = 'no checkpoint was written'
+TRAINABLE = ('bag', 'context', 'parrot', 'position-vit', 'unet-inverse')  # as attacks.api has it
+INTERRUPTED = 'no checkpoint was written; context keeps FILE.part, which --resume goes on from'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.description = (
         'Train ATTACK on photos that are encrypted by the scheme of the flags, and write a checkpoint for '
-        'hii-mm attack --checkpoint ATTACK=FILE. parrot needs one folder of photos for each class. '
+        'hii-mm attack --checkpoint ATTACK=FILE. bag and parrot need one folder of photos for each class. '
         'Exit codes: 0 done, 1 the training failed, 2 wrong usage.'
     )
     parser.add_argument('attack', metavar='ATTACK', help=f'one of {", ".join(TRAINABLE)}')
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--size', type=arguments.whole, default=224, metavar='S', help='side of the images to attack, in pixels (224)'
     )
+    parser.add_argument('--resume', action='store_true', help='go on with the training that left FILE.part (context)')
     arguments.add_quiet(parser)
     arguments.add_scheme(parser.add_argument_group('scheme'))
 
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
             steps=args.steps,
             seed=args.seed,
             size=args.size,
+            resume=args.resume,
             progress=progress,
         )
     print(

@@ -279,7 +279,10 @@ def test_a_row_has_facts_losses_and_pictures(tmp_path, probe):
     (row,) = runner.rows
     assert row['facts'] == {'found': [1, 'a']}
     assert row['missing'] == row['dropped'] == 1 - case.encrypted.size / case.plain.size
-    assert set(row['pictures']) == {'plain', 'encrypted', 'recovered'}
+    assert set(row['pictures']) == {'plain', 'encrypted', 'recovered', 'true places'}
+    assert row['ceilings']['psnr'] > row['metrics']['psnr']
+    assert (row['parameters']['patch'], row['parameters']['drop']) == (16, 0.75)
+    assert row['search'] is None
     assert all((tmp_path / name).is_file() for name in row['pictures'].values())
     assert set(row['metrics']) == {'psnr', 'ssim'}
     assert set(row['floors']) == {'encrypted', 'mean colour', 'mosaic'}
@@ -305,3 +308,45 @@ def test_ranks_of_neighbours_are_measured_from_the_scores(tmp_path, probe):
     runner.run([case], ['probe'])
     assert runner.rows[0]['metrics']['top1'] == 1
     assert runner.rows[0]['metrics']['perfect'] == 1
+
+
+# worker processes
+
+
+def test_worker_processes_change_no_row(tmp_path):
+    """Rows, their order and what did not run are those of one process; seconds aside."""
+    found = []
+    for jobs in (1, 2):
+        runner = Runner(tmp_path / str(jobs), gallery={'x': noise(8), 'y': noise(9)}, jobs=jobs)
+        runner.run(trial('abc'), ['identity', 'linkage', 'mixup-inverse'])
+        found.append(([{**row, 'seconds': 0} for row in runner.rows], runner.not_run))
+    assert found[0] == found[1]
+    assert len(found[0][0]) == 6
+    assert len(found[0][1]) == 3
+
+
+def test_workers_take_what_is_on_disk_and_mind_the_budget(tmp_path):
+    Runner(tmp_path).run(trial('a'), ['identity'])
+    runner = Runner(tmp_path, budget=0, jobs=2)
+    runner.run(trial('ab'), ['identity'])
+    assert [row['image'] for row in runner.rows] == ['a']
+    assert [(row['image'], row['reason']) for row in runner.not_run] == [('b', 'out of budget')]
+
+
+def test_an_interrupt_with_workers_lists_the_rest(tmp_path):
+    def interrupt(done, total, note=''):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    runner = Runner(tmp_path, jobs=2, progress=interrupt)
+    runner.run(trial('abcd'), ['identity', 'linkage'])
+    assert runner.interrupted
+    assert len(runner.rows) + len(runner.not_run) == 8
+    assert {row['reason'] for row in runner.not_run} == {'interrupted'}
+    assert len(runner.rows) >= 2
+
+
+def test_an_attack_that_no_other_process_can_import_runs_in_this_one(tmp_path, probe):
+    runner = Runner(tmp_path, jobs=2)
+    runner.run(trial('ab'), ['probe'])
+    assert (len(runner.rows), probe.calls) == (2, 2)

@@ -1,9 +1,10 @@
 """Extract the figures of one or more attack reports into a json file for the documentation.
 
-    python tools/docs/collect.py REPORT_JSON... --out docs/data/NAME.json [--command TEXT] [--machine TEXT]
+    python tools/docs/collect.py [SET=]REPORT_JSON... --out docs/data/NAME.json [--command TEXT] [--machine TEXT]
 
-``hii-mm attack`` writes ``report.json``. Only means, worst tenths, intervals
-and floors are kept, to six digits. Run ``python tools/docs/tables.py``
+``hii-mm attack`` writes ``report.json``. Only means, worst tenths, intervals,
+floors and ceilings are kept, to six digits. Rows of a report that has a name
+carry it as ``set``. Run ``python tools/docs/tables.py``
 afterwards to renew the tables.
 """
 
@@ -21,18 +22,23 @@ FIGURES = ('mean', 'worst_decile', 'low', 'high')
 def main(argv: list[str] | None = None) -> int:
     """Write the file and return 0, or 2 for a file that is not an attack report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('reports', nargs='+', type=Path, metavar='REPORT_JSON')
+    parser.add_argument('reports', nargs='+', type=_named, metavar='[SET=]REPORT_JSON')
     parser.add_argument('--out', required=True, type=Path, metavar='FILE')
     parser.add_argument('--command', help="the command that made the reports (default: the reports' own)")
     parser.add_argument('--machine', help="(default: the first report's)")
     parser.add_argument('--date', help="(default: the first report's)")
     args = parser.parse_args(argv)
-    reports = [json.loads(path.read_text(encoding='utf-8')) for path in args.reports]
-    for path, report in zip(args.reports, reports):
+    reports = [json.loads(path.read_text(encoding='utf-8')) for _, path in args.reports]
+    for (_, path), report in zip(args.reports, reports):
         if report.get('format') != 'hii-mm attack report':
             print(f'collect: {path} is not an attack report', file=sys.stderr)
             return 2
-    rows = [row for report in reports for setting in report['settings'] for row in rows_of(setting)]
+    rows = [
+        {**({'set': name} if name else {}), **row}
+        for (name, _), report in zip(args.reports, reports)
+        for setting in report['settings']
+        for row in rows_of(setting)
+    ]
     head = {
         'command': args.command or '; '.join(report['command'] for report in reports),
         'date': args.date or reports[0]['created'][:10],
@@ -40,6 +46,12 @@ def main(argv: list[str] | None = None) -> int:
     }
     args.out.write_text(dump(head, rows), encoding='utf-8')
     return 0
+
+
+def _named(text: str) -> tuple[str, Path]:
+    """Return the name, '' for none, and the path of a report."""
+    name, _, path = text.rpartition('=')
+    return name, Path(path)
 
 
 def rows_of(setting: dict[str, Any]) -> list[dict[str, Any]]:
@@ -65,6 +77,8 @@ def rows_of(setting: dict[str, Any]) -> list[dict[str, Any]]:
                 'runs': attack['runs'],
                 'metrics': metrics,
                 'floors': floors,
+                'ceilings': {name: rounded(value) for name, value in attack.get('ceilings', {}).items()},
+                'search': {name: rounded(value) for name, value in (attack.get('search') or {}).items()},
                 'seconds': rounded(attack['seconds']['mean']),
             }
         )

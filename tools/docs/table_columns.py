@@ -78,13 +78,29 @@ def tenth(title: str, metric: str, form: str = '{:.1%}', floor: str = '') -> Col
     return Column(title, text)
 
 
-def recognised(rows: list[Row]) -> list[Row]:
-    """Merge the row of ``identity`` and the row of the other attack of each setting."""
-    merged: dict[str, Row] = {}
-    for row in rows:
-        side = 'before' if row['attack'] == 'identity' else 'after'
-        merged.setdefault(row['setting'], {'setting': row['setting']})[side] = row
-    return list(merged.values())
+def between(title: str, metric: str, form: str = '{:.0%}') -> Column:
+    """Show the mean of a metric, and in brackets its floor and its ceiling."""
+
+    def text(row: Row) -> str | None:
+        found = pick(row, f'metrics.{metric}.mean')
+        if found is None:
+            return None
+        ends = (row['floors'].get('encrypted', {}).get(metric), row['ceilings'].get(metric))
+        shown = ', '.join('-' if end is None else form.format(end) for end in ends)
+        return f'{form.format(found)} ({shown})'
+
+    return Column(title, text)
+
+
+def of_set(name: str, *fields: str, settings: tuple[str, ...] = (), attacks: tuple[str, ...] = ()) -> Any:
+    """Select the rows of a set of photographs that have all of some fields, of some settings and attacks."""
+    return lambda rows: [
+        row
+        for row in having(*fields)(rows)
+        if row['set'] == name
+        and (not settings or row['setting'] in settings)
+        and (not attacks or row['attack'] in attacks)
+    ]
 
 
 def flat_speed(rows: list[Row]) -> list[Row]:

@@ -8,6 +8,7 @@ from table_columns import (
     Column,
     Link,
     Table,
+    between,
     by_seed,
     command,
     config,
@@ -17,30 +18,32 @@ from table_columns import (
     having,
     mean,
     models,
+    of_set,
     pair,
-    recognised,
     seed_of,
     tenth,
 )
 
 SETTING, ATTACK = Column('setting', 'setting'), Column('attack', 'attack')
 SECONDS = Column('s an image', 'seconds', '{:.2f}')
-PLACES = (
+NEIGHBOURS = tenth('right neighbours', 'surviving')
+PUT_TOGETHER = (
     mean('ranked first', 'top1'),
     mean('direct', 'direct'),
-    mean('neighbour', 'neighbour'),
-    mean('of surviving pairs', 'surviving'),
-    mean('largest part', 'component'),
-    mean('whole', 'perfect'),
-    mean('SSIM', 'ssim'),
+    NEIGHBOURS,
+    tenth('largest part', 'component'),
+    tenth('whole', 'perfect'),
 )
-ALL_KEPT = tuple(column for column in PLACES if column.title != 'of surviving pairs')
-LIKENESS = (
+SEEN = (
+    between('photo retrieved', 'photo'),
+    between('class found', 'classes'),
+    between('faces found', 'faces'),
+    between('retrieved by layout', 'photo_layout'),
     tenth('PSNR (encrypted)', 'psnr', '{:.1f}', 'encrypted'),
     tenth('SSIM (encrypted)', 'ssim', '{:.2f}', 'encrypted'),
 )
-NAMED = tenth('right photo named', 'named')
-NEIGHBOURS = tenth('right neighbours', 'neighbour')
+DRAWING = ('jigsaw', 'context', 'mixup-inverse')  # attacks that return a picture of their own
+MAIN = ('RS p 16, gap 0', 'RS p 16, gap 2', 'MI p 16, grid 2', 'RS on MI p 16, grid 2, gap 0')
 COMPARED = (
     Column('step', 'step'),
     Column('model', 'model'),
@@ -60,39 +63,34 @@ TOP1 = Column('top-1', lambda row: f'{row["seeds"][0]:.2f}')
 LOG = Column('log', lambda row: Link('log', row['log']))
 
 TABLES = {
-    'audit': Table(
+    'audit-scenes': Table(
+        'audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('scenes', 'metrics.direct', attacks=DRAWING)
+    ),
+    'audit-gcompris': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('gcompris', 'metrics.top1')),
+    'audit-448': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('scenes-448', 'metrics.top1')),
+    'audit-textures': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER), of_set('textures', 'metrics.top1')),
+    'audit-views': Table(
+        'audit', (SETTING, ATTACK, *PUT_TOGETHER, mean('SSIM', 'ssim')), of_set('views', 'metrics.top1')
+    ),
+    'audit-seen': Table('audit', (SETTING, ATTACK, *SEEN), of_set('scenes', 'metrics.ssim', attacks=DRAWING)),
+    'audit-seen-gcompris': Table(
+        'audit', (SETTING, ATTACK, *SEEN), of_set('gcompris', 'metrics.ssim', attacks=DRAWING)
+    ),
+    'audit-search': Table(
         'audit',
         (
             SETTING,
             ATTACK,
-            NEIGHBOURS,
-            tenth('largest part', 'component'),
-            tenth('whole', 'perfect'),
-            NAMED,
-            *LIKENESS,
-            SECONDS,
+            Column('value of the truth', 'search.truth', '{:.0f}'),
+            Column('value found', 'search.found', '{:.0f}'),
+            Column('found below the truth', 'search.below', '{:.0%}'),
         ),
+        of_set('scenes', 'search.truth'),
     ),
-    'audit-short': Table('audit', (SETTING, ATTACK, NEIGHBOURS, NAMED, *LIKENESS, SECONDS)),
-    'jigsaw-sweep': Table('jigsaw_sweep', (SETTING, *PLACES, SECONDS)),
-    'jigsaw-textures': Table('jigsaw_textures', (SETTING, *ALL_KEPT)),
-    'jigsaw-gcompris': Table('jigsaw_gcompris', (SETTING, *PLACES, SECONDS)),
-    'recognisers': Table(
-        'recognisers_gcompris',
-        (
-            SETTING,
-            Column('class, as it is', 'before.metrics.classes.mean', '{:.1%}'),
-            Column('class, recovered', 'after.metrics.classes.mean', '{:.1%}'),
-            Column('faces, as it is', 'before.metrics.faces.mean', '{:.1%}'),
-            Column('faces, recovered', 'after.metrics.faces.mean', '{:.1%}'),
-        ),
-        recognised,
-    ),
-    'multi-view': Table('multi_view', (SETTING, ATTACK, *ALL_KEPT)),
-    'learned-pieces': Table(
-        'learned_attacks',
-        (SETTING, ATTACK, *PLACES[:3], SECONDS),
-        having('metrics.top1'),
+    'audit-short': Table(
+        'audit',
+        (SETTING, ATTACK, NEIGHBOURS, tenth('largest part', 'component'), *SEEN[:2], SECONDS),
+        of_set('scenes', 'metrics.ssim', settings=MAIN, attacks=DRAWING),
     ),
     'learned-mixup': Table(
         'learned_attacks',
@@ -219,6 +217,7 @@ TABLES = {
             Column('seed 1, AP / AP50', pair(1)),
             Column('mean', pair(None)),
         ),
+        between,
         by_seed,
     ),
     'yolos': Table(

@@ -9,7 +9,9 @@ from typing import Any
 from ...errors import InvalidValueError
 from ..base import ATTACKS, Attack
 
-FIRST = ('identity', 'jigsaw', 'mixup-inverse', 'linkage', 'known-plaintext')  # run unless others are asked for
+WANTED = ('identity', 'jigsaw', 'context', 'mixup-inverse', 'linkage', 'bag')
+HERE = frozenset(module.name.replace('_', '-') for module in pkgutil.iter_modules(__path__))
+FIRST = tuple(name for name in WANTED if name in HERE)  # run unless others are asked for
 
 
 def names() -> list[str]:

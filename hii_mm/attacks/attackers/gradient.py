@@ -14,6 +14,7 @@ from ..base import Attack, Figures, Given, Recovery, register
 from ..solver.grids import place_shape, unshuffled
 from ..solver.layout import lay_out
 from ..solver.pieces import as_rgb, cut, tokens
+from ..solver.restore import restore
 from .parrot import network
 
 MOST = 64  # pieces
@@ -62,14 +63,12 @@ class Gradient(Attack):
         with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
             guess, loss = self._match(gradient, truth)
         pieces = (guess.detach()[0].numpy() + 1) * 127.5
+        pieces = pieces.reshape(-1, *scheme.core_size, 3).astype(np.float32)
         places = np.arange(rows * cols).reshape(rows, cols)
-        found = lay_out(pieces.reshape(-1, *scheme.core_size, 3).astype(np.float32), places)
-        bag = bag_distance(found, image, (rows, cols))
-        return Recovery(
-            found.round().clip(0, 255).astype(np.uint8),
-            confidence=float(np.clip(1 - loss.item(), 0, 1)),
-            facts={'bag': bag} if np.isfinite(bag) else {},
-        )
+        bag = bag_distance(lay_out(pieces, places), image, (rows, cols))
+        drawn = restore(pieces, places, None, scheme, None, np.zeros(places.shape))  # no order: no sure neighbours
+        sure = float(np.clip(1 - loss.item(), 0, 1))
+        return Recovery(drawn.image, confidence=sure, facts={'bag': bag} if np.isfinite(bag) else {}, raw=drawn.raw)
 
     def _match(self, gradient: Callable[[Any, bool], Any], truth: Any) -> tuple[Any, Any]:
         """Return pieces (1, n, d) whose gradient points where that of ``truth`` does, and the last loss."""

@@ -14,7 +14,7 @@ from ..solver.assembly import Assembler
 from ..solver.grids import place_shape, plain_grid, shuffle_of, unshuffled
 from ..solver.pieces import all_turns, as_rgb, cut, turn_codes
 from ..solver.restore import restore
-from ..solver.seams import as_lab, posteriors, seam_scores
+from ..solver.seams import SeamModel, posteriors, seam_model
 
 MOST = 4800  # items (pieces, or pieces times turns)
 
@@ -23,20 +23,36 @@ MOST = 4800  # items (pieces, or pieces times turns)
 class Jigsaw(Attack):
     """Reassemble RS with any gap, drop, orientation and window; on MI too.
 
+    How borders go on is fitted to the setting: shipped for common ones, else
+    fitted at first use to public photos, where some are given, or to those
+    that packages ship, and cached.
+
     Args:
-        effort: about how often to grow the picture anew; more is slower and better.
+        effort: search of the assembler; 0 is a quick guess, 4 searches four times as long.
     """
 
     name = 'jigsaw'
     source = 'Gallagher, CVPR 2012; Pomeranz et al., CVPR 2011; Paikin and Tal, CVPR 2015'
-    cost = 'under a second an image of 196 pieces on one core; grows with the square of the pieces'
+    cost = 'seconds an image of 196 pieces on one core; grows with the square of the pieces'
+    uses = ('public',)
 
-    def __init__(self, effort: int = 60) -> None:
+    def __init__(self, effort: float = 1.0) -> None:
         self.effort = effort
+        self.fitted: SeamModel | None = None
 
     def refuses(self, scheme: Scheme) -> str | None:
         """Return why this attack does not apply to schemes without a shuffle."""
         return unshuffled(scheme)
+
+    def seams_of(self, scheme: Scheme, given: Given) -> SeamModel:
+        """Return the model of the scheme's seams, which is loaded or fitted once."""
+        if self.fitted is None:
+            self.fitted = seam_model(scheme, given.public)
+        return self.fitted
+
+    def prepare(self, scheme: Scheme, given: Given) -> None:
+        """Load the model of the seams, or fit it."""
+        self.seams_of(scheme, given)
 
     def _recover(self, image: np.ndarray, scheme: Scheme, given: Given) -> Recovery:
         shuffle = shuffle_of(scheme)
@@ -46,6 +62,7 @@ class Jigsaw(Attack):
             raise AttackRefusedError(
                 f'{self.name}: {len(pieces)} pieces of {len(codes)} turns are more than {MOST} items'
             )
+        self.seams_of(scheme, given)
         right, down = self.scores(pieces, shuffle, codes)
         window = shuffle.window
         if window is None or window >= max(shape):
@@ -53,7 +70,7 @@ class Jigsaw(Attack):
             grid = solver.solve()
             certainty = solver.certainty(grid)
         else:
-            grid, certainty = _by_window(right, down, shape, window, len(codes), max(2, self.effort // 8))
+            grid, certainty = _by_window(right, down, shape, window, len(codes), self.effort)
         places = np.where(grid >= 0, grid // len(codes), -1)
         turns = np.where(grid >= 0, np.array(codes)[grid % len(codes)], 0)
         drawn = restore(pieces, places, turns, scheme, given.plain_shape, certainty)
@@ -90,14 +107,19 @@ class Jigsaw(Attack):
         """Score how well each item continues each other one to the right: float32 (N, N).
 
         Attacks that learn override this.
+
+        Raises:
+            RuntimeError: called before :meth:`prepare` or :meth:`recover`.
         """
+        if self.fitted is None:
+            raise RuntimeError(f'{self.name}: seams are scored once prepare() has loaded their model')
         items = all_turns(pieces, codes)
-        lab = as_lab(items)
-        return seam_scores(items, items, lab, lab, shuffle.gap)
+        piece = np.arange(len(items)) // len(codes)
+        return self.fitted.scores(items, items, piece[:, None] == piece)
 
 
 def _by_window(
-    right: np.ndarray, down: np.ndarray, shape: tuple[int, int], window: int, twins: int, effort: int
+    right: np.ndarray, down: np.ndarray, shape: tuple[int, int], window: int, twins: int, effort: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Assemble each window by itself: items (rows, columns), and the certainty of each."""
     index = np.arange(shape[0] * shape[1]).reshape(shape)

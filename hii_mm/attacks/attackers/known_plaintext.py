@@ -11,9 +11,8 @@ from ...encryption import Scheme
 from ...encryption.turns import turn
 from ..base import Attack, Given, Recovery, register
 from ..solver.grids import patch_grid, place_shape, shuffle_of, unshuffled
-from ..solver.layout import lay_out
 from ..solver.pieces import as_rgb, before_shuffle, cut, plain_cores, turn_codes
-from ..solver.unmixing import as_plain
+from ..solver.restore import restore
 
 
 @register
@@ -43,11 +42,10 @@ class KnownPlaintext(Attack):
         places, turns = np.full(grid, -1), np.zeros(grid, np.int64)
         places.ravel()[patches] = pieces
         turns.ravel()[patches] = np.array(codes)[cost[:, pieces, patches].argmin(axis=0)]
-        whole = lay_out(cut(as_rgb(image), place_shape(scheme, image.shape)), places, turns, shuffle.gap)
+        drawn = restore(cut(as_rgb(image), place_shape(scheme, image.shape)), places, turns, scheme, given.plain_shape)
         rest = least[pieces, patches].mean() / max(1e-9, np.median(least))
-        return Recovery(
-            as_plain(whole, scheme, given.plain_shape), places, turns, confidence=float(np.clip(1 - rest, 0, 1))
-        )
+        sure = float(np.clip(1 - rest, 0, 1))
+        return Recovery(drawn.image, places, turns, confidence=sure, raw=drawn.raw)
 
 
 def _costs(plain: np.ndarray, encrypted: np.ndarray, scheme: Scheme, codes: Sequence[int]) -> np.ndarray:

@@ -8,7 +8,8 @@ from ...encryption import Scheme
 from ...errors import InvalidValueError
 from ..base import Attack, Given, Recovery, register
 from ..solver.grids import mixup_of
-from ..solver.pieces import as_rgb, resized
+from ..solver.layout import fitted
+from ..solver.pieces import as_rgb
 from ..solver.unmixing import METHODS, unmix
 
 
@@ -46,9 +47,7 @@ class MixupInverse(Attack):
                 f'a mixed image of {h} x {w} (h x w) is not a multiple of a mixed patch of {ch} x {cw}: '
                 'check patch_size and grid'
             )
-        plain, shape = unmix(as_rgb(image), params, self.method), given.plain_shape
-        if shape and params.remainder != 'error':  # the padding goes, and what was cropped stays unknown
-            plain = plain[: shape[0], : shape[1]]
-            lost = [(0, shape[k] - plain.shape[k]) for k in (0, 1)]
-            plain = np.pad(plain, [*lost, (0, 0)], mode='edge')
-        return Recovery(resized(plain, shape or plain.shape[:2]), confidence=1.0)
+        plain = unmix(as_rgb(image), params, self.method)
+        raw = as_rgb(image).repeat(params.grid, 0).repeat(params.grid, 1)
+        shape = given.plain_shape or (plain.shape[0], plain.shape[1])
+        return Recovery(fitted(plain, shape), confidence=1.0, raw=fitted(raw, shape))

@@ -14,7 +14,6 @@ from ..base import Given, Recovery, register
 from ..solver.grids import patch_grid, plain_grid, shuffle_of, unshuffled
 from ..solver.pieces import before_shuffle, plain_cores
 from ..solver.seams import posteriors
-from . import learned_edge
 from .jigsaw import Jigsaw
 
 WIDTH, DEPTH, HEADS = 128, 4, 4
@@ -71,7 +70,7 @@ class PositionViT(Jigsaw):
     beside = 'jigsaw'
     trainer = PositionViTTrainer
 
-    def __init__(self, checkpoint: str | None = None, effort: int = 60) -> None:
+    def __init__(self, checkpoint: str | None = None, effort: float = 1.0) -> None:
         super().__init__(effort)
         self.checkpoint = checkpoint
         self.model: Any = None
@@ -104,8 +103,8 @@ class PositionViT(Jigsaw):
 
 
 def about(scheme: Scheme, grid: tuple[int, int]) -> dict[str, Any]:
-    """Return what a checkpoint is trained for: as for learned-edge, and the grid of places."""
-    return {**learned_edge.about(scheme), 'places': list(grid)}
+    """Return what a checkpoint is trained for: how pieces look, and the grid of places."""
+    return {**learning.setting(scheme), 'places': list(grid)}
 
 
 def network(scheme: Scheme, grid: tuple[int, int]) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ...encryption import Plan, Scheme
 from ...errors import HiiError
 from ..solver.grids import place_shape
+from .objects import Objects
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Case:
         plain: (H, W[, C]), or None without truth.
         plan: how exactly it was encrypted, or None if that is not known.
         plain_shape: (h, w) of the plain image, where a trainer knows it.
+        annotations: objects of the encrypted image as COCO has them, in the encrypted frame.
     """
 
     name: str
@@ -33,10 +36,15 @@ class Case:
     plain: np.ndarray | None = None
     plan: Plan | None = None
     plain_shape: tuple[int, int] | None = None
+    annotations: Sequence[Mapping[str, Any]] = ()
 
 
 def try_scheme(
-    pictures: Mapping[str, np.ndarray], scheme: Scheme, repeats: int = 3, seed: int = 0
+    pictures: Mapping[str, np.ndarray],
+    scheme: Scheme,
+    repeats: int = 3,
+    seed: int = 0,
+    objects: Objects | None = None,
 ) -> tuple[list[Case], list[str]]:
     """Encrypt plain pictures as an owner would.
 
@@ -45,6 +53,7 @@ def try_scheme(
         scheme: to try.
         repeats: plans for each image; 1 if nothing is shuffled.
         seed: the same seed, order of pictures and parameters give the same plans.
+        objects: annotations of the plain pictures, which move with their patches.
 
     Returns:
         The cases, and one line for each picture that cannot be encrypted.
@@ -58,7 +67,8 @@ def try_scheme(
             except HiiError as error:
                 refused.append(f'{name}: {error}')
                 break
-            cases.append(Case(name, repeat, scheme, encrypted, plain, plan, plan.plain_shape))
+            rows = objects.moved(name, plan) if objects else ()
+            cases.append(Case(name, repeat, scheme, encrypted, plain, plan, plan.plain_shape, rows))
     return cases, refused
 
 
@@ -79,3 +89,12 @@ def encrypted_pictures(pictures: Mapping[str, np.ndarray], scheme: Scheme) -> tu
         else:
             cases.append(Case(name, 0, scheme, pixels))
     return cases, refused
+
+
+def lost(case: Case) -> dict[str, float]:
+    """Return the share of the patches that were dropped, and of the shuffled pixels that are missing, gaps and all."""
+    if case.plan is None or case.plan.shuffle is None:
+        return {}
+    plan = case.plan.shuffle
+    kept, pixels = plan.permutation.size / np.prod(plan.grid.shape), np.prod(plan.encrypted_shape)
+    return {'dropped': float(1 - kept), 'missing': float(max(0, 1 - pixels / np.prod(plan.plain_shape)))}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os.path as osp
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...encryption import MasterKey, Plan
 from ...errors import HiiError, ManifestError, NothingToAttackError, RejectedError, SourceError
 from ...files import StrPath
-from ...handover import Manifest, names
+from ...handover import Manifest, coco, names
 from ...handover.fit import plan_fit
+from ...handover.layout import ANNOTATIONS
 from ...handover.reader import pictures, row_bytes
 from ...handover.rows import Row
 from ...handover.safety import check_outside_copy, load_key
@@ -21,6 +24,8 @@ from .cases import Case
 __all__ = ['check_outside_copy', 'is_copy', 'load']
 
 JPEG_OFF = 8  # levels: by how much JPEG of quality 95 changes a pixel at most, on average
+
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]  # annotations of each picture
 
 
 def is_copy(folder: StrPath) -> bool:
@@ -56,12 +61,13 @@ def load(
     try:
         manifest = Manifest(real)
         known = None if truth is None else _Truth(osp.realpath(truth), key, manifest)
+        objects = _objects(real)
         for row, data in pictures(real, manifest.rows(), manifest.settings, lambda *what: left.append(': '.join(what))):
             if count is not None and len(cases) >= count:
                 left.append(f'the other images of {folder} (limit {count})')
                 break
             try:
-                cases.append(_case(real, row, data, manifest, known))
+                cases.append(_case(real, row, data, manifest, known, objects))
             except HiiError as error:
                 left.append(f'{row.name}: {error}')
     except ManifestError as error:
@@ -71,7 +77,7 @@ def load(
     return cases, left
 
 
-def _case(folder: str, row: Row, data: bytes | None, manifest: Manifest, truth: _Truth | None) -> Case:
+def _case(folder: str, row: Row, data: bytes | None, manifest: Manifest, truth: _Truth | None, objects: Rows) -> Case:
     """Return the case of one row.
 
     Raises:
@@ -79,7 +85,23 @@ def _case(folder: str, row: Row, data: bytes | None, manifest: Manifest, truth: 
     """
     encrypted = decode_as(row_bytes(folder, row, data), row.mode)
     plain, plan = truth.of(row, encrypted) if truth else (None, None)
-    return Case(row.name, 0, manifest.settings.scheme, encrypted, plain, plan, row.plain_hw)
+    # a COCO file may name pictures from a folder below the copy on
+    ends = ['/'.join(row.name.split('/')[k:]) for k in range(row.name.count('/') + 1)]
+    found = next((objects[end] for end in ends if end in objects), ())
+    return Case(row.name, 0, manifest.settings.scheme, encrypted, plain, plan, row.plain_hw, found)
+
+
+def _objects(folder: str) -> Rows:
+    """Return the objects of each picture that the COCO files of a copy name; files that are damaged are left out."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for path in sorted(Path(folder, ANNOTATIONS).glob('*.json')):
+        try:
+            read = coco.read(path)
+        except HiiError:
+            continue
+        for name, entries in read.images.items():
+            found.setdefault(name, []).extend(dict(row) for _, rows in entries for _, row in rows)
+    return found
 
 
 class _Truth:

@@ -6,7 +6,7 @@ the attacked image, except for ``pairs``, which suppose one plan for all images.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -119,6 +119,11 @@ def _views(scene: Scene) -> Sequence[tuple[np.ndarray, tuple[int, int]]]:
     return views
 
 
+def _annotations(scene: Scene) -> Sequence[Mapping[str, Any]]:
+    """Return the objects of the encrypted image, which a trainer has beside it."""
+    return scene.case.annotations
+
+
 PROVIDERS = {
     'public': Need(_public, 'public photos (--public)', 'public photos (--public)'),
     'candidates': Need(
@@ -132,4 +137,9 @@ PROVIDERS = {
         'a known plain image, which only an owner has',
     ),
     'views': Need(_views, 'several encryptions of the image', 'several encryptions, which only an owner has'),
+    'annotations': Need(
+        _annotations,
+        'boxes or outlines of the image (a copy made with --ann, or --annotations)',
+        'boxes or outlines of the image (a copy made with --ann)',
+    ),
 }

@@ -52,7 +52,7 @@ def picture_files(sources: Iterable[StrPath], out: StrPath | None = None) -> lis
 
 
 def load_pictures(
-    files: Iterable[Path], size: int = 0, count: int | None = None
+    files: Iterable[Path], size: int = 0, count: int | None = None, sizes: dict[str, tuple[int, int]] | None = None
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Read pictures.
 
@@ -60,6 +60,7 @@ def load_pictures(
         files: of the pictures.
         size: side of the middle square that each becomes; 0 keeps it as it is.
         count: read at most that many.
+        sizes: receives ``{name: (h, w) of the file, upright}``.
 
     Returns:
         ``{name: uint8 (H, W) or (H, W, 3)}``, and one line for each file that cannot be read.
@@ -76,6 +77,8 @@ def load_pictures(
             failed.append(f'{path}: {error}')
         else:
             pictures[name] = square(Image.fromarray(pixels), size) if size else pixels
+            if sizes is not None:
+                sizes[name] = pixels.shape[0], pixels.shape[1]
     return pictures, failed
 
 

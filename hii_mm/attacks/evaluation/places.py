@@ -8,15 +8,14 @@ the piece of the encrypted image, counted row by row, at each place, or -1.
 from __future__ import annotations
 
 import hashlib
-import warnings
 
 import numpy as np
 
-from ...encryption import ShuffleParams, ShufflePlan
+from ...encryption import ShufflePlan
 from ...encryption.turns import MIRROR, compose, inverse, turn, turn_grid
+from .adjacency import group_sizes, right_seams
 
 TURNS = range(2 * MIRROR)
-Seams = tuple[np.ndarray, int]
 
 
 def turned_classes(pieces: np.ndarray) -> np.ndarray:
@@ -60,7 +59,8 @@ class Places:
             Shares in [0, 1]:
 
             - direct: pieces at the right place, for the best of all translations.
-            - neighbour: right directed adjacencies / (2uv - u - v).
+            - neighbour: right directed adjacencies / (2uv - u - v). Equal pieces
+              count as a multiset: see :mod:`.adjacency`.
             - surviving: the same over the adjacencies whose two patches were kept; NaN without any.
             - component: the largest 4-connected group joined by right adjacencies / pieces.
             - perfect: 1 if direct is 1, else 0.
@@ -101,8 +101,7 @@ class Places:
             want = np.array([compose(undone, code) for undone in back])[orientation]
             truth = truth_grid(label[index, want], permutation, plain_grid)
             grid = turn_grid(found, back[code])
-            right = sum(int(_seams(grid, truth, axis)[0].sum()) for axis in (0, 1))
-            grids.append((right, grid, truth))
+            grids.append((int(right_seams(grid, truth).right.sum()), grid, truth))
         most = max(right for right, _, _ in grids)
         scores = [_score(grid, truth) for right, grid, truth in grids if right == most]
         return max(scores, key=lambda score: score['direct'])
@@ -118,37 +117,6 @@ class Places:
         return cls.turned(places, turns, plan.permutation, plan.orientation, plan.grid.shape, same)
 
 
-def chance(
-    params: ShuffleParams,
-    plan: ShufflePlan,
-    same: np.ndarray | None = None,
-    seed: int | list[int] = 0,
-    rounds: int = 20,
-) -> dict[str, float]:
-    """Return what :class:`Places` measures for pieces that are left as they lie.
-
-    They are compared with random other plans of the same parameters: the mean of each figure.
-
-    Args:
-        params: of the shuffle.
-        plan: of an image; only its size counts.
-        same: as :class:`Places` takes it: equal pieces make chance higher.
-        seed: of the plans.
-        rounds: number of plans.
-
-    Returns:
-        Shares; those that are never defined are left out.
-    """
-    rng, places, scores = np.random.default_rng(seed), np.arange(plan.permutation.size).reshape(plan.shape), []
-    for _ in range(rounds):
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # about a window of one patch, which the owner has seen
-            other = params.plan(plan.plain_shape, rng)
-        scores.append(Places.of_plan(places, None, other, same))
-    found = {name: [score[name] for score in scores if np.isfinite(score[name])] for name in scores[0]}
-    return {name: float(np.mean(values)) for name, values in found.items() if values}
-
-
 def truth_grid(label: np.ndarray, permutation: np.ndarray, plain_grid: tuple[int, int]) -> np.ndarray:
     """Return the label of the piece of each plain patch, -1 where it was dropped: int (rows, columns)."""
     truth = np.full(plain_grid[0] * plain_grid[1], -1)
@@ -158,15 +126,15 @@ def truth_grid(label: np.ndarray, permutation: np.ndarray, plain_grid: tuple[int
 
 def _score(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Return the figures of :meth:`Places.calculate` for two grids of labels."""
-    (u, v), pieces = truth.shape, int((truth >= 0).sum())
-    seams = [_seams(found, truth, axis) for axis in (0, 1)]
-    right, kept = sum(int(part[0].sum()) for part in seams), sum(part[1] for part in seams)
+    (u, v), pieces, seams = truth.shape, int((truth >= 0).sum()), right_seams(found, truth)
+    right = int(seams.right.sum())
+    joined = group_sizes(found.size, seams.ends[seams.right])
     direct = _direct(found, truth) / pieces
     return {
         'direct': direct,
-        'neighbour': min(1.0, right / max(1, 2 * u * v - u - v)),
-        'surviving': min(1.0, right / kept) if kept else float('nan'),
-        'component': _largest(found, seams) / pieces,
+        'neighbour': right / max(1, 2 * u * v - u - v),
+        'surviving': right / seams.kept if seams.kept else float('nan'),
+        'component': int(joined[found.ravel() >= 0].max(initial=0)) / pieces,
         'perfect': float(direct == 1),
     }
 
@@ -183,27 +151,3 @@ def _direct(found: np.ndarray, truth: np.ndarray) -> int:
         if len(spots):
             votes[spots[:, 0] - y + a, spots[:, 1] - x + b] += 1
     return int(votes.max(initial=0))
-
-
-def _seams(found: np.ndarray, truth: np.ndarray, axis: int) -> Seams:
-    """Return which adjacencies in ``found`` along an axis are right, and the number of them in ``truth``."""
-    one, two = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
-    a, b = truth[one].ravel(), truth[two].ravel()
-    kept = (a >= 0) & (b >= 0)
-    span = int(max(truth.max(initial=0), found.max(initial=0))) + 1
-    pairs = np.unique(a[kept] * span + b[kept])
-    x, y = found[one], found[two]
-    return (x >= 0) & (y >= 0) & np.isin(x * span + y, pairs), int(kept.sum())
-
-
-def _largest(found: np.ndarray, seams: list[Seams]) -> int:
-    """Return the size of the largest group of places joined by right adjacencies; 0 for no pieces."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    index = np.arange(found.size).reshape(found.shape)
-    ends = [(index[:-1], index[1:], seams[0][0]), (index[:, :-1], index[:, 1:], seams[1][0])]
-    i, j = np.concatenate([a[ok] for a, _, ok in ends]), np.concatenate([b[ok] for _, b, ok in ends])
-    graph = coo_matrix((np.ones(len(i)), (i, j)), shape=(found.size, found.size))
-    label = connected_components(graph, directed=False)[1]
-    return int(np.bincount(label[found.ravel() >= 0], minlength=1).max())

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ... import __version__
-from ...encryption import Scheme
-from ...errors import AttackRefusedError, HiiError
+from ...errors import AttackRefusedError
 from ...files import StrPath
 from ...progress import Progress, silent
 from ..attackers import attack_class
-from ..base import Attack, Given
-from ..solver.pieces import resized
+from ..base import Given
 from .cases import Case
 from .given import Scene, given_to, lacking
-from .measure import Measures, lost
 from .store import Digests, Row, Store
+from .work import Work
+from .workers import CAUGHT, Answer, Settings, Task, Workers, importable
 
 INTERRUPTED, OUT_OF_BUDGET = 'interrupted', 'out of budget'
 
@@ -38,6 +38,9 @@ class Runner:
         options: ``{attack: keyword arguments}``.
         total: number of results to expect in all runs, for ``progress``.
         progress: called after each result.
+        gallery: ``{name: (H, W[, C])}``, plain photos for photo retrieval.
+        jobs: worker processes, at most one for each case; with 1, and with attacks that
+            another process cannot import, everything runs in this one. Rows come in the same order.
 
     Attributes:
         rows: the results.
@@ -54,6 +57,8 @@ class Runner:
         options: Mapping[str, Mapping[str, Any]] | None = None,
         total: int = 0,
         progress: Progress = silent,
+        gallery: Mapping[str, np.ndarray] | None = None,
+        jobs: int = 1,
     ) -> None:
         self.public, self.seed, self.options = list(public), seed, options or {}
         self.rows: list[Row] = []
@@ -62,9 +67,9 @@ class Runner:
         self._deadline = None if budget is None else time.monotonic() + budget
         self._total, self._progress = total, progress
         self._stopped: str | None = None
-        self._prepared: dict[tuple[str, Scheme], Attack] = {}
-        self._store, self._digests = Store(out), Digests()
-        self._measures = Measures(seed, self._digests)
+        self._store, self._digests, self._jobs = Store(out), Digests(), jobs
+        self._work = Work(self._store, seed, self.options, gallery or {}, self._digests)
+        self._settings = Settings(str(out), self.public, seed, self.options, gallery or {})
 
     def run(self, cases: Sequence[Case], attacks: Sequence[str]) -> None:
         """Run all attacks on all cases, image by image, so that a budget cuts all attacks alike.
@@ -73,16 +78,91 @@ class Runner:
         still taken, and everything else is listed in ``not_run``.
         """
         self._total = max(self._total, self._count() + len(cases) * len(attacks))
+        jobs = min(self._jobs, len(cases))
+        if jobs > 1 and all(map(importable, attacks)):
+            self._run_apart(cases, attacks, jobs)
+            return
         for case in cases:
             for name in attacks:
                 before = self._count()
                 try:
                     self._one(name, case, cases)
-                    self._progress(self._count(), self._total, f'{case.scheme.label}: {name} on {case.name}')
+                    self._report(name, case)
                 except KeyboardInterrupt:
                     self.interrupted, self._stopped = True, INTERRUPTED
                     if self._count() == before:
-                        self.skip(name, case.scheme.label, case.name, case.repeat, INTERRUPTED)
+                        self._skip(name, case, INTERRUPTED)
+
+    def _run_apart(self, cases: Sequence[Case], attacks: Sequence[str], jobs: int) -> None:
+        """Run in worker processes; what is in hand at Ctrl-C is lost."""
+        found: dict[tuple[int, str], tuple[Row | None, str | None]] = {}
+        base = self._count()
+
+        def keep(number: int, name: str, row: Row | None, why: str | None) -> None:
+            found[number, name] = row, why
+            self._progress(base + len(found), self._total, f'{cases[number].scheme.label}: {name}')
+
+        with Workers(self._settings, jobs) as workers:
+            try:
+                groups = [self._tasks(number, cases, attacks, keep) for number in range(len(cases))]
+                self._prepare({task.attack: task.number for group in groups for task in group}, cases)
+                for answer in workers.answers(cases, [group for group in groups if group], self._late):
+                    keep(*self._kept(answer))
+            except KeyboardInterrupt:
+                self.interrupted, self._stopped = True, INTERRUPTED
+        for number, case in enumerate(cases):
+            for name in attacks:
+                if (number, name) not in found:
+                    found[number, name] = self._known(name, case, cases)
+                row, why = found[number, name]
+                self._enter(name, case, row, why)
+
+    def _prepare(self, first: Mapping[str, int], cases: Sequence[Case]) -> None:
+        """Prepare each attack here once, so that workers find on disk what it fits; a failure is theirs to report."""
+        for name, number in first.items():
+            with contextlib.suppress(*CAUGHT):
+                given = given_to(attack_class(name), Scene(cases[number], cases, self.public, self.seed))
+                self._work.make(name).prepare(cases[number].scheme, given)
+
+    def _tasks(
+        self,
+        number: int,
+        cases: Sequence[Case],
+        attacks: Sequence[str],
+        keep: Callable[[int, str, Row | None, str | None], None],
+    ) -> list[Task]:
+        """Return what is to be done for a case; results that are there, and refusals, are kept at once."""
+        tasks: list[Task] = []
+        for name in attacks:
+            row, why = self._known(name, cases[number], cases, tasks, number)
+            if row is not None or why:
+                keep(number, name, row, why)
+        return tasks
+
+    def _known(
+        self, name: str, case: Case, cases: Sequence[Case], tasks: list[Task] | None = None, number: int = 0
+    ) -> tuple[Row | None, str | None]:
+        """Return the row that is there already, or why there is none; else append a task."""
+        try:
+            given = given_to(attack_class(name), Scene(case, cases, self.public, self.seed))
+            key = self._key(name, case, given)
+            row = self._store.get(key)
+            why = None if row is not None else self._stopped or self._refusal(name, case, given) or self._late()
+            if row is None and not why and tasks is not None:
+                tasks.append(Task(number, name, key, attack_class(name).__module__))
+            return row, why
+        except CAUGHT as error:
+            return None, str(error) or type(error).__name__
+
+    def _kept(self, answer: Answer) -> tuple[int, str, Row | None, str | None]:
+        """Put an answer's row on disk."""
+        row, why = answer.row, answer.why
+        if row is not None:
+            try:
+                self._add(answer.task.attack, row)
+            except AttackRefusedError as error:
+                row, why = None, str(error)
+        return answer.task.number, answer.task.attack, row, why
 
     def skip(self, attack: str, setting: str, image: str, repeat: int, reason: str) -> None:
         """List something as not run."""
@@ -91,6 +171,9 @@ class Runner:
 
     def _count(self) -> int:
         return len(self.rows) + len(self.not_run)
+
+    def _report(self, name: str, case: Case) -> None:
+        self._progress(self._count(), self._total, f'{case.scheme.label}: {name} on {case.name}')
 
     def _one(self, name: str, case: Case, cases: Sequence[Case]) -> None:
         """Take the row that is there already, or add a new one, or list why there is none."""
@@ -102,13 +185,31 @@ class Runner:
             if row is None:
                 why = self._stopped or self._refusal(name, case, given) or self._late()
             if row is None and not why:
-                row = self._attack(name, case, given, key)
-        except (HiiError, ValueError, ImportError, OSError) as error:
-            why = str(error) or type(error).__name__
+                row = self._work.row(key, name, case, given)
+                self._add(name, row)
+        except CAUGHT as error:
+            row, why = None, str(error) or type(error).__name__
+        self._enter(name, case, row, why)
+
+    def _enter(self, name: str, case: Case, row: Row | None, why: str | None) -> None:
         if row is not None:
             self.rows.append(row)
         else:
-            self.skip(name, case.scheme.label, case.name, case.repeat, str(why))
+            self._skip(name, case, str(why))
+
+    def _skip(self, name: str, case: Case, reason: str) -> None:
+        self.skip(name, case.scheme.label, case.name, case.repeat, reason)
+
+    def _add(self, name: str, row: Row) -> None:
+        """Put a row on disk.
+
+        Raises:
+            AttackRefusedError: it holds what JSON cannot.
+        """
+        try:
+            self._store.add(row)
+        except (TypeError, ValueError) as error:
+            raise AttackRefusedError(f'{name} returned facts that JSON cannot hold: {error}') from None
 
     def _late(self) -> str | None:
         """Return the reason to stop, if the budget is spent."""
@@ -116,49 +217,8 @@ class Runner:
             self._stopped = OUT_OF_BUDGET
         return self._stopped
 
-    def _make(self, name: str) -> Attack:
-        return attack_class(name)(**self.options.get(name, {}))
-
     def _refusal(self, name: str, case: Case, given: Given) -> str | None:
-        return self._make(name).refuses(case.scheme) or lacking(attack_class(name), given, case)
-
-    def _attack(self, name: str, case: Case, given: Given, key: str) -> Row:
-        """Recover, measure and keep the pictures; return the row, which is on disk then."""
-        attack = self._prepared.get((name, case.scheme))
-        if attack is None:
-            attack = self._make(name)
-            attack.prepare(case.scheme, given)
-            self._prepared[name, case.scheme] = attack
-        found = attack.recover(case.encrypted, case.scheme, given)
-        measured = self._measures.measure(case, found, given)
-        row = {
-            'key': key,
-            'setting': case.scheme.label,
-            'attack': name,
-            'image': case.name,
-            'repeat': case.repeat,
-            'seconds': float(found.seconds),
-            'confidence': float(found.confidence),
-            'metrics': measured.metrics,
-            'floors': measured.floors,
-            'facts': dict(found.facts),
-            'pictures': self._pictures(case, found.image, measured.image),
-            **lost(case),
-        }
-        try:
-            self._store.add(row)
-        except (TypeError, ValueError) as error:
-            raise AttackRefusedError(f'{name} returned facts that JSON cannot hold: {error}') from None
-        return row
-
-    def _pictures(self, case: Case, found: np.ndarray | None, best: np.ndarray | None) -> dict[str, str]:
-        """Save plain, encrypted and recovered; what is recovered may be the encrypted picture itself."""
-        names = {} if case.plain is None else {'plain': self._store.save('plain', case.plain)}
-        names['encrypted'] = self._store.save('encrypted', case.encrypted)
-        if found is not None and best is not None:
-            same = np.array_equal(found, resized(case.encrypted, found.shape[:2]))
-            names['recovered'] = names['encrypted'] if same else self._store.save('recovered', best)
-        return names
+        return self._work.make(name).refuses(case.scheme) or lacking(attack_class(name), given, case)
 
     def _key(self, name: str, case: Case, given: Given) -> str:
         """Return a hash of everything that a result depends on."""

@@ -18,6 +18,7 @@ from ...files import StrPath
 from ..solver.pieces import as_uint8
 from . import copies
 from .cases import Case, encrypted_pictures
+from .objects import Objects, read_objects
 from .photos import load_pictures, picture_files, square
 
 Images = StrPath | Iterable[StrPath] | Mapping[str, np.ndarray] | Iterable[np.ndarray]
@@ -32,12 +33,14 @@ class Subject:
         cases: encrypted images.
         pictures: plain images by name.
         left: one line for everything that was left out.
+        objects: annotations of the plain images.
     """
 
     mode: str
     cases: list[Case] = field(default_factory=list)
     pictures: dict[str, np.ndarray] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    objects: Objects | None = None
 
 
 def load_subject(
@@ -50,14 +53,21 @@ def load_subject(
     size: int = 224,
     limit: int = 50,
     out: StrPath | None = None,
+    annotations: StrPath | None = None,
 ) -> Subject:
     """Load the images to attack; arguments as in :func:`hii_mm.attack`.
 
     Raises:
         SourceError: missing images, an unknown scheme, or arguments that do not go together.
         NothingToAttackError: none of the images can be attacked.
+        UsageError: annotations that are not a COCO file.
     """
     paths, arrays = _split(images)
+    if annotations is not None and (encrypted or scheme is None):
+        raise SourceError(
+            'annotations (--annotations) go with plain photos and a scheme to try; a copy that hii-mm encrypt --ann '
+            'wrote has its own'
+        )
     if len(paths) == 1 and copies.is_copy(paths[0]):
         if scheme is not None or encrypted:
             raise SourceError(f'{paths[0]} has a manifest that states its scheme: leave the scheme out')
@@ -74,7 +84,8 @@ def load_subject(
             'encrypted that way already (--encrypted); or name a folder that hii-mm encrypt wrote'
         )
     side = 0 if encrypted else size
-    pictures, left = load_pictures(files, side, limit) if files else _load_arrays(arrays, side, limit)
+    sizes = {name: (array.shape[0], array.shape[1]) for name, array in list(arrays.items())[:limit]}
+    pictures, left = load_pictures(files, side, limit, sizes) if files else _load_arrays(arrays, side, limit)
     count = len(files) or len(arrays)
     if len(pictures) + len(left) < count:
         left.append(f'{count - len(pictures) - len(left)} more images (limit {limit})')
@@ -83,7 +94,9 @@ def load_subject(
     if encrypted:
         cases, refused = encrypted_pictures(pictures, scheme)
         return Subject('encrypted images, without truth', cases, left=left + refused)
-    return Subject('plain photos, encrypted to try a scheme', pictures=pictures, left=left)
+    objects = None if annotations is None else read_objects(annotations, sizes, side)
+    left += objects.left if objects else []
+    return Subject('plain photos, encrypted to try a scheme', pictures=pictures, left=left, objects=objects)
 
 
 def load_public(photos: Images, size: int, out: StrPath | None = None) -> tuple[list[np.ndarray], list[str]]:

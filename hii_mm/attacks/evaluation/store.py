@@ -18,7 +18,29 @@ from ..solver.pieces import as_uint8
 Row = dict[str, Any]  # of one result; the fields are in docs/reference/report_format.md
 
 
-class Store:
+class Pictures:
+    """The pictures of a report, in ``images/``.
+
+    Args:
+        folder: of the report; created if missing.
+    """
+
+    def __init__(self, folder: StrPath) -> None:
+        self.folder = Path(folder)
+        (self.folder / 'images').mkdir(parents=True, exist_ok=True)
+
+    def save(self, kind: str, picture: np.ndarray) -> str:
+        """Write a picture as PNG, once for each content, and return its name within the folder."""
+        content = hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()[:16]
+        name = f'images/{kind}-{content}.png'
+        if not (self.folder / name).is_file():
+            file = io.BytesIO()
+            Image.fromarray(as_uint8(picture)).save(file, format='PNG')
+            write_atomically(self.folder / name, file.getvalue())
+        return name
+
+
+class Store(Pictures):
     """The folder of a report: ``results.jsonl``, one line for each result, and ``images/``.
 
     Args:
@@ -26,8 +48,7 @@ class Store:
     """
 
     def __init__(self, folder: StrPath) -> None:
-        self.folder = Path(folder)
-        (self.folder / 'images').mkdir(parents=True, exist_ok=True)
+        super().__init__(folder)
         self._rows = self._read()
 
     def __contains__(self, key: str) -> bool:
@@ -50,16 +71,6 @@ class Store:
         self._rows[row['key']] = row
         with open(self.folder / 'results.jsonl', 'a', encoding='utf-8') as file:
             file.write(line)
-
-    def save(self, kind: str, picture: np.ndarray) -> str:
-        """Write a picture as PNG, once for each content, and return its name within the folder."""
-        content = hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()[:16]
-        name = f'images/{kind}-{content}.png'
-        if not (self.folder / name).is_file():
-            file = io.BytesIO()
-            Image.fromarray(as_uint8(picture)).save(file, format='PNG')
-            write_atomically(self.folder / name, file.getvalue())
-        return name
 
     def _read(self) -> dict[str, Row]:
         """Return the results of earlier runs; a last line that was cut off is left out."""

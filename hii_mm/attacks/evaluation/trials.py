@@ -9,6 +9,7 @@ import numpy as np
 
 from ...encryption import Scheme
 from .cases import Case, runs_of, try_scheme
+from .objects import Objects
 from .runner import INTERRUPTED, Runner
 
 
@@ -35,10 +36,11 @@ class Trial:
     scheme: Scheme
     repeats: int
     seed: int
+    objects: Objects | None = None
 
     def load(self) -> tuple[Sequence[Case], list[str]]:
         """Return the cases, and a line for each picture that cannot be encrypted."""
-        return try_scheme(self.pictures, self.scheme, self.repeats, self.seed)
+        return try_scheme(self.pictures, self.scheme, self.repeats, self.seed, self.objects)
 
     def expected(self) -> Iterator[tuple[str, str, int]]:
         """Yield (setting, image, repeat) of everything to attack, as far as it is known before encrypting."""

@@ -12,9 +12,10 @@ from ..evaluation import judges
 from ..evaluation.store import Row
 from ..evaluation.summary import summary
 from ..evaluation.sweep import Sweep
+from .grade import graded, sentence
 from .words import CAVEAT, comparison, verdict
 
-FORMAT, VERSION = 'hii-mm attack report', 1
+FORMAT, VERSION = 'hii-mm attack report', 2
 RANKING = ('neighbour', 'psnr', 'ssim')  # the first that was measured ranks images
 
 
@@ -35,6 +36,7 @@ def build(
     return {
         'format': FORMAT,
         'version': VERSION,
+        'verdict': sentence(settings),
         'hii_mm': __version__,
         **about,
         'caveat': CAVEAT,
@@ -57,7 +59,14 @@ def _setting(name: str, rows: Sequence[Row], not_run: Sequence[Row]) -> dict[str
     for attack, entry in entries.items():
         against = comparison(entry, entries.get(attack_class(attack).beside))
         entry['verdict'] += f' {against}' if against else ''
-    return {'name': name, 'floors': _floors(here), 'attacks': list(entries.values())}
+    setting = {
+        'name': name,
+        'parameters': here[0].get('parameters', {}) if here else {},
+        'floors': _floors(here),
+        'ceilings': _ceilings(here),
+        'attacks': list(entries.values()),
+    }
+    return {**setting, 'grade': graded(setting)}
 
 
 def _attack(name: str, rows: Sequence[Row], left: Sequence[Row]) -> dict[str, Any]:
@@ -78,7 +87,7 @@ def _attack(name: str, rows: Sequence[Row], left: Sequence[Row]) -> dict[str, An
     metrics = list(dict.fromkeys(metric for row in rows for metric in row['metrics']))
     entry['metrics'] = {metric: _summary(rows, [row['metrics'].get(metric) for row in rows]) for metric in metrics}
     entry |= {field: _summary(rows, [row[field] for row in rows]) for field in ('seconds', 'confidence')}
-    entry['floors'] = _floors(rows)
+    entry |= {'floors': _floors(rows), 'ceilings': _ceilings(rows), 'search': _search(rows)}
     entry |= {field: _summary(rows, [row.get(field) for row in rows])['mean'] for field in ('dropped', 'missing')}
     entry['facts'] = attack.summarise([row['facts'] for row in rows])
     entry['recovered'] = sum(has_picture(row) for row in rows)
@@ -89,7 +98,7 @@ def _attack(name: str, rows: Sequence[Row], left: Sequence[Row]) -> dict[str, An
     return entry
 
 
-def has_picture(row: Row) -> bool:
+def has_picture(row: Mapping[str, Any]) -> bool:
     """Return whether an attack recovered a picture that is not the encrypted one."""
     pictures = row['pictures']
     return pictures.get('recovered') not in (None, pictures['encrypted'])
@@ -116,6 +125,22 @@ def _floors(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
         metrics = dict.fromkeys(metric for row in rows for metric in row['floors'].get(floor, {}))
         found[floor] = {m: _summary(rows, [r['floors'].get(floor, {}).get(m) for r in rows])['mean'] for m in metrics}
     return found
+
+
+def _ceilings(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return ``{metric: mean}`` with all pieces at their true places."""
+    metrics = dict.fromkeys(metric for row in rows for metric in row.get('ceilings', {}))
+    return {m: _summary(rows, [row.get('ceilings', {}).get(m) for row in rows])['mean'] for m in metrics}
+
+
+def _search(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """Return the mean values of the truth and of what was found under an attack's scores, None without any."""
+    known = [row for row in rows if row.get('search')]
+    if not known:
+        return None
+    means = {name: _summary(known, [row['search'][name] for row in known])['mean'] for name in ('truth', 'found')}
+    below = sum(row['search']['found'] < row['search']['truth'] for row in known)
+    return {**means, 'below': below / len(known)}
 
 
 def _grouped(not_run: Sequence[Row]) -> list[dict[str, Any]]:

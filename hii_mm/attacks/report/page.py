@@ -10,6 +10,8 @@ from .build import has_picture
 from .words import METRICS
 
 TITLES = {'worst': 'recovered most', 'median': 'the median image', 'best': 'recovered least'}
+SHOWN = ('plain', 'encrypted', 'recovered', 'true places', 'raw')  # pictures of a run, in this order
+TRUE = 'all pieces at their true places, drawn likewise'
 Plots = Mapping[str, tuple[str, bytes]]  # {file name: (title, PNG)}
 
 
@@ -30,7 +32,11 @@ def page(data: Mapping[str, Any], pictures: Mapping[str, bytes], plots: Plots) -
     )
     rows = {row['key']: row for row in data['results']}
     settings = [
-        {'name': setting['name'], 'attacks': [_attack(attack, rows, pictures) for attack in _ran(setting)]}
+        {
+            'name': setting['name'],
+            'grade': setting['grade'],
+            'attacks': [_attack(attack, rows, pictures) for attack in _ran(setting)],
+        }
         for setting in data['settings']
     ]
     return environment.get_template('report.html.j2').render(
@@ -59,7 +65,15 @@ def _about(data: Mapping[str, Any]) -> str:
     """Return when, with what, on how many images."""
     count = len({row['image'] for row in data['results']})
     images = f'{count} image{"s" * (count != 1)}'
-    return '; '.join([f'{data["created"]}, hii_mm {data["hii_mm"]}, {images}', str(data['mode'])])
+    return '; '.join([f'{data["created"]}, hii_mm {data["hii_mm"]}, {images}', str(data['mode']), *_machine(data)])
+
+
+def _machine(data: Mapping[str, Any]) -> list[str]:
+    """Return what the seconds are of."""
+    if 'machine' not in data:
+        return []
+    threads = data['threads']
+    return [f'CPU seconds on {data["machine"]}, {threads} thread{"s" * (threads != 1)} each']
 
 
 def _attack(attack: Mapping[str, Any], rows: Mapping[str, Any], pictures: Mapping[str, bytes]) -> dict[str, Any]:
@@ -72,15 +86,16 @@ def _attack(attack: Mapping[str, Any], rows: Mapping[str, Any], pictures: Mappin
 
 
 def _table(attack: Mapping[str, Any]) -> dict[str, Any]:
-    """Return floors, mean, interval and worst decile of each figure, as text."""
+    """Return mean, ceiling, floors, interval and worst decile of each figure, as text."""
     floors, lines = list(attack['floors']), []
     for name, metric in METRICS.items():
         found = attack['metrics'].get(name, {})
         if found.get('count'):
-            cells = [metric.show(attack['floors'][floor].get(name)) for floor in floors]
-            cells += [metric.show(found['mean']), f'{metric.show(found["low"])} to {metric.show(found["high"])}']
-            lines.append([metric.title, *cells, metric.show(found['worst_decile'])])
-    return {'head': ['figure', *floors, 'mean', '95 % interval', 'worst tenth'], 'lines': lines}
+            cells = [metric.show(found['mean']), metric.show(attack['ceilings'].get(name))]
+            cells += [metric.show(attack['floors'][floor].get(name)) for floor in floors]
+            interval = f'{metric.show(found["low"])} to {metric.show(found["high"])}'
+            lines.append([metric.title, *cells, interval, metric.show(found['worst_decile'])])
+    return {'head': ['figure', 'mean', 'at true places', *floors, '95 % interval', 'worst tenth'], 'lines': lines}
 
 
 def _examples(attack: Mapping[str, Any], rows: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -99,14 +114,19 @@ def _examples(attack: Mapping[str, Any], rows: Mapping[str, Any]) -> list[tuple[
 
 
 def _figures(title: str, row: Mapping[str, Any], main: str | None, pictures: Mapping[str, bytes]) -> list[Any]:
-    """Return the pictures of one run with their captions: plain, encrypted, recovered."""
+    """Return the pictures of one run with their captions: plain, encrypted, recovered and so on."""
     value = row['metrics'].get(main) if main else None
     figure = f', {METRICS[main].title} {METRICS[main].show(value)}' if main and value is not None else ''
     captions = {'plain': 'plain', 'encrypted': 'encrypted', 'recovered': f'recovered: {title}, {row["image"]}{figure}'}
+    captions |= {'raw': 'recovered, before anything was filled or unmixed', 'true places': TRUE}
     labels = _labels(row['facts'])
     if labels:
         captions['encrypted'] = f'encrypted, {row["image"]}; read as: {labels}'
-    return [{'caption': captions[kind], 'src': _embedded(pictures[name])} for kind, name in row['pictures'].items()]
+    return [
+        {'caption': captions[kind], 'src': _embedded(pictures[row['pictures'][kind]])}
+        for kind in SHOWN
+        if kind in row['pictures']
+    ]
 
 
 def _labels(facts: Mapping[str, Any]) -> str:

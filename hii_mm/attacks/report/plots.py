@@ -9,7 +9,7 @@ from typing import Any
 from .words import METRICS
 
 _BARS = ('named', 'surviving', 'ssim')  # the first that was measured has the bar
-_CURVES = ('surviving', 'component', 'ssim', 'named')
+_CURVES = ('surviving', 'photo', 'photo_layout', 'component', 'ssim', 'named')
 
 
 def plots(data: Mapping[str, Any]) -> dict[str, tuple[str, bytes]]:
@@ -25,6 +25,8 @@ def plots(data: Mapping[str, Any]) -> dict[str, tuple[str, bytes]]:
     bars = _bars(data)
     if bars is not None:
         drawn['recovered.png'] = 'What was recovered', bars
+    for name, points in _learned(data).items():
+        drawn[f'{name}-learning.png'] = f'{name}: learning curve', _learning(points)
     for curve in data['sweep']:
         name, title = f'{curve["attack"]}-{curve["parameter"]}.png', f'{curve["attack"]} against {curve["parameter"]}'
         drawn[name] = title, _curve(curve['points'], curve['parameter'])
@@ -51,6 +53,28 @@ def _bars(data: Mapping[str, Any]) -> bytes | None:
     axes.invert_yaxis()
     axes.set_xlim(0, 1.02)
     axes.set_xlabel('share recovered, mean and 95 % interval')
+    return _png(figure)
+
+
+def _learned(data: Mapping[str, Any]) -> dict[str, list[list[float]]]:
+    """Return the learning curve of each attack whose facts hold ``curve`` as [[step, share ranked first], ...]."""
+    found: dict[str, list[list[float]]] = {}
+    for setting in data['settings']:
+        for attack in setting['attacks']:
+            curve = attack.get('facts', {}).get('curve')
+            if curve and all(isinstance(point, (list, tuple)) and len(point) == 2 for point in curve):
+                found.setdefault(attack['name'], [list(map(float, point)) for point in curve])
+    return found
+
+
+def _learning(points: Sequence[Sequence[float]]) -> bytes:
+    """Draw what an attack that learned ranks first, by training steps."""
+    figure, axes = _figure(6, 3.6)
+    axes.plot([step for step, _ in points], [share for _, share in points], marker='o')
+    axes.set_xlabel('training steps')
+    axes.set_ylabel('right neighbour ranked first')
+    axes.set_ylim(0, 1.08 * max(share for _, share in points) or 1)
+    axes.grid(alpha=0.3)
     return _png(figure)
 
 

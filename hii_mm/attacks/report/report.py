@@ -8,8 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ...errors import InvalidValueError
 from ...files import StrPath, write_atomically
 from ..evaluation.runner import OUT_OF_BUDGET
+from .explorer import chosen, explorer
 from .page import page, shown
 from .plots import plots
 from .table import summary_table
@@ -29,10 +31,23 @@ class Report:
 
     def __init__(self, data: Mapping[str, Any], folder: StrPath) -> None:
         self.data = data
-        self._pictures = {name: (Path(folder) / name).read_bytes() for name in shown(data)}
+        names = dict.fromkeys(shown(data))
+        if self.explores:
+            names |= dict.fromkeys(name for row in chosen(data) for name in row['pictures'].values())
+        self._pictures = {name: (Path(folder) / name).read_bytes() for name in names}
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({len(self.data["results"])} results, {len(self.data["settings"])} settings)'
+
+    @property
+    def explores(self) -> bool:
+        """True if there are several settings to explore."""
+        return len({row['setting'] for row in self.data['results']}) > 1
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: the grade of the worst setting, with the figures that decide it."""
+        return str(self.data['verdict'])
 
     @property
     def verdicts(self) -> dict[str, dict[str, str]]:
@@ -65,12 +80,24 @@ class Report:
         """Return one HTML page with figures, plots and pictures. It loads nothing and runs no script."""
         return page(self.data, self._pictures, self._plots)
 
+    def to_explorer(self) -> str:
+        """Return one HTML page in which photo and setting are chosen with sliders; it loads nothing.
+
+        Raises:
+            InvalidValueError: there is one setting alone.
+        """
+        if not self.explores:
+            raise InvalidValueError('an interactive page needs results of several settings: use a sweep (--sweep)')
+        return explorer(self.data, self._pictures)
+
     def table(self) -> str:
         """Return the main figures as a Markdown table."""
         return summary_table(self.data)
 
     def write(self, folder: StrPath) -> Path:
-        """Write ``report.json``, the plots, the shown pictures and ``report.html``.
+        """Write ``report.json``, the plots, the shown pictures and the pages.
+
+        ``explore.html`` is written where there are several settings.
 
         Args:
             folder: created if missing.
@@ -87,6 +114,8 @@ class Report:
             if not (folder / name).is_file():
                 write_atomically(folder / name, png)
         _write(folder / 'report.html', self.to_html())
+        if self.explores:
+            _write(folder / 'explore.html', self.to_explorer())
         return folder / 'report.html'
 
     @cached_property

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from ..base import Attack, Figures
 from ..evaluation import judges
+from ..evaluation.gallery import LAYOUT
+from .grade import LEAST_PHOTOS, counts
 
 CAVEAT = (
     'These are the figures of the attacks named here, on these images. They are a lower bound: '
@@ -46,8 +48,19 @@ METRICS = {
     'psnr': Metric('PSNR, dB', '{:.1f}'),
     'ssim': Metric('SSIM', '{:.2f}'),
     'faces': Metric('faces found again', '{:.1%}'),
-    'words': Metric('words found again', '{:.1%}'),
+    'people': Metric('people matched again', '{:.1%}'),
+    'characters': Metric('characters read again', '{:.1%}'),
     'classes': Metric('class found again', '{:.1%}'),
+    'photo': Metric('photo picked by features', '{:.1%}'),
+    'photo_layout': Metric('photo picked by colour layout', '{:.1%}'),
+}
+
+
+JUDGED = {
+    'people': 'A face network still matches {} of the people on the plain images',
+    'characters': 'Of the characters that are read on the plain images, {} are read again',
+    'photo': 'By learned features, {} of its pictures pick their photo out of the gallery',
+    'photo_layout': 'By the layout of colours, {} of its pictures pick their photo out of the gallery',
 }
 
 
@@ -76,7 +89,7 @@ def verdict(attack: type[Attack], entry: Entry) -> str:
     parts = [own] if own else [_pieces(figures), _named(figures), _likeness(figures)]
     if not figures.means:
         parts.append(_unmeasured(entry, bool(own)))
-    parts += [_judges(figures), f'Cost: {entry["seconds"]["mean"]:.2g} s an image.']
+    parts += [_judges(figures, entry), _search(entry), f'Cost: {entry["seconds"]["mean"]:.2g} CPU s an image.']
     supposed = f' (supposing {attack.supposing})' if attack.supposing else ''
     return f'{attack.name}{supposed}: ' + ' '.join(part for part in parts if part)
 
@@ -167,12 +180,36 @@ def _unmeasured(entry: Entry, described: bool) -> str:
     return f'It returned no picture. {why}{confidence}'
 
 
-def _judges(figures: Figures) -> str:
-    """Return what recognisers find again."""
-    found = [
-        f'Of the {judge} that a recogniser finds on the plain images, it finds {figures.means[judge]:.0%} again.'
-        for judge in judges.available()
-        if judge in figures.means
-    ]
+def _judges(figures: Figures, entry: Entry) -> str:
+    """Return what recognisers find again, each between its floor and its ceiling."""
+    found = []
+    for judge in (*judges.available(), LAYOUT):
+        if judge in figures.means:
+            what = JUDGED.get(judge, f'Of the {judge} that a recogniser finds on the plain images, it finds {{}} again')
+            said = what.format(f'{figures.means[judge]:.0%}')
+            found.append(f'{said}{between(judge, figures.floors, entry["ceilings"])}.')
+    chance = figures.floors.get('chance', {}).get(LAYOUT, 0)
+    if chance and LAYOUT in figures.means and not counts(chance):
+        found.append(f'The gallery has about {1 / chance:.0f} photos: below {LEAST_PHOTOS} the verdict leaves it out.')
     more = ['A person recognises more than these programs: look at the pictures.'] if found else []
     return ' '.join(found + more)
+
+
+def between(judge: str, floors: Mapping[str, Mapping[str, float]], ceilings: Mapping[str, float]) -> str:
+    """Return floor and ceiling of a recogniser's figure in brackets, '' without both."""
+    said = [f'encrypted {floors["encrypted"][judge]:.0%}'] if judge in floors.get('encrypted', {}) else []
+    if ceilings.get(judge) is not None:
+        said.append(f'at true places {ceilings[judge]:.0%}')
+    return f' ({", ".join(said)})' if said else ''
+
+
+def _search(entry: Entry) -> str:
+    """Return what the solver found beside what the truth is worth under the same scores."""
+    values = entry.get('search')
+    if not values:
+        return ''
+    limit = 'the search' if values['found'] < values['truth'] else 'the measures, not the search,'
+    return (
+        f'The solver found {values["found"]:.0f} of the {values["truth"]:.0f} that the truth scores: '
+        f'{limit} set the limit.'
+    )

@@ -1,4 +1,4 @@
-"""Lay pieces out on a grid, with guesses for the pixels that are missing."""
+"""Lay pieces out on a grid, with first guesses for the pixels that are missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ def lay_out(
         places: int (rows, columns), the piece at each place or -1.
         turns: int (rows, columns) codes of :mod:`hii_mm.encryption.turns`, or None.
         gap: pixels missing on every side of each piece.
-        fill: guess what is missing; otherwise it is 0.
+        fill: guess what is missing: lines between the pieces beside them, and
+            for a place without a piece one colour, drawn from the places
+            around; otherwise it is 0.
 
     Returns:
         float32 (rows * (h + 2 gap), columns * (w + 2 gap), C).
@@ -30,9 +32,45 @@ def lay_out(
         if here.any():
             sheet[here] = turn(pieces[places[here]], code)
     if fill and (places < 0).any() and (places >= 0).any():
-        sheet[places < 0] = sheet[places >= 0].mean(axis=(0, 1, 2))
+        sheet[places < 0] = colours(sheet.mean(axis=(2, 3)), places >= 0)[places < 0][:, None, None]
     canvas = sheet.swapaxes(1, 2).reshape(rows * h, cols * w, channels)
     return _stretch(_stretch(canvas, rows, gap, fill).swapaxes(0, 1), cols, gap, fill).swapaxes(0, 1)
+
+
+def known_pixels(places: np.ndarray, size: tuple[int, int], gap: int) -> np.ndarray:
+    """Return 1 where a piece of ``size`` (h, w) lies, else 0: float32 as :func:`lay_out`, with one channel."""
+    pieces = np.ones((1, *size, 1), np.float32)
+    return lay_out(pieces, np.where(places >= 0, 0, -1), None, gap, fill=False)
+
+
+def colours(means: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    """Return the colours of places: where no piece lies, the mean of the four around, drawn through them.
+
+    Args:
+        means: float32 (rows, columns, C); those of empty places do not matter.
+        filled: bool (rows, columns), at least one True.
+    """
+    found = np.where(filled[..., None], means, means[filled].mean(axis=0))
+    for _ in range(2 * max(filled.shape)):
+        around = np.pad(found, ((1, 1), (1, 1), (0, 0)), mode='edge')
+        mean = (around[2:, 1:-1] + around[:-2, 1:-1] + around[1:-1, 2:] + around[1:-1, :-2]) / 4
+        found = np.where(filled[..., None], means, mean)
+    return found
+
+
+def fitted(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Cut what padding added to a picture, and repeat the last line where cropping took more.
+
+    Args:
+        image: float (H, W, C) in grey levels; rounded, and clipped to [0, 255].
+        shape: (h, w) of the result.
+
+    Returns:
+        uint8 (h, w, C).
+    """
+    image = np.rint(image[: shape[0], : shape[1]]).clip(0, 255).astype(np.uint8)
+    lost = [(0, shape[k] - image.shape[k]) for k in (0, 1)]
+    return np.pad(image, [*lost, (0, 0)], mode='edge')
 
 
 def _stretch(canvas: np.ndarray, parts: int, gap: int, fill: bool) -> np.ndarray:

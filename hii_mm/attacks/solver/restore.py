@@ -6,17 +6,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...encryption import Scheme
-from .layout import lay_out
-from .pieces import as_uint8
-from .unmixing import as_plain
+from ...encryption import MixupParams, Scheme
+from ...encryption.mixup import average, spread
+from .grids import shuffle_of
+from .layout import fitted, known_pixels, lay_out
+from .smooth import seam_weights, smoothest
+from .unmixing import mosaic
+
+BEND = 1.0  # weight of curvature in gaps; chosen on photographs of data/gcompris/learn
 
 
 class Rendering(NamedTuple):
     """The two pictures of reassembled pieces.
 
     Attributes:
-        raw: the pieces as they lie, nothing guessed, (h, w, 3) uint8.
+        raw: the pieces as they lie, nothing guessed, (h, w, 3) uint8: gaps and
+            empty places are black, and mixed pieces are enlarged as they are.
         image: the reconstruction, (H, W, 3) uint8, of the plain size where it is known.
     """
 
@@ -34,6 +39,10 @@ def restore(
 ) -> Rendering:
     """Return the pictures of pieces at their places.
 
+    In ``image`` gaps are filled, mixed pieces are unmixed and places without
+    a piece are filled smoothly from those around, see :mod:`.smooth`. Pieces
+    lend each other nothing where they are not likely neighbours.
+
     Args:
         pieces: (n, h, w, 3) float32 in [0, 255], of the encrypted image, row by row.
         places: int (rows, columns), the piece at each place or -1.
@@ -42,6 +51,33 @@ def restore(
         plain_shape: (h, w) of the plain image, where it is known.
         certainty: float (rows, columns), how likely each piece is beside its right neighbours; None if all are.
     """
-    gap = scheme.shuffle.gap if scheme.shuffle else 0
-    raw = as_uint8(lay_out(pieces, places, turns, gap, fill=False))
-    return Rendering(raw, as_plain(lay_out(pieces, places, turns, gap), scheme, plain_shape))
+    gap, parts = scheme.shuffle.gap if scheme.shuffle else 0, scheme.mixup.grid if scheme.mixup else 1
+    raw = lay_out(pieces, places, turns, gap, fill=False)
+    known = known_pixels(places, (pieces.shape[1], pieces.shape[2]), gap)
+    image = lay_out(pieces, places, turns, gap)
+    if scheme.mixup or (known == 0).any():
+        bend = BEND if (places >= 0).all() else 0.0  # over a whole piece a slope does not go on
+        image = _filled(image, known, scheme.mixup, seams(places, certainty, scheme), bend)
+    shape = plain_shape or (image.shape[0], image.shape[1])
+    return Rendering(*(fitted(part, shape) for part in (raw.repeat(parts, 0).repeat(parts, 1), image)))
+
+
+def seams(places: np.ndarray, certainty: np.ndarray | None, scheme: Scheme) -> list[np.ndarray]:
+    """Return the weights of differences between pixels of the plain picture, see :func:`.smooth.seam_weights`."""
+    shuffle, mixup = shuffle_of(scheme), scheme.mixup
+    (h, w), parts = shuffle.patch_size, mixup.grid if mixup else 1
+    size, sure = (h * parts, w * parts), np.ones(places.shape) if certainty is None else np.clip(certainty, 0, 1)
+    if mixup and (h % mixup.core_size[0] or w % mixup.core_size[1]):
+        sure = np.ones(places.shape)  # pieces smaller than a mixture: no seam of theirs is one of the plain picture
+    return seam_weights(sure, places >= 0, size)
+
+
+def _filled(
+    image: np.ndarray, known: np.ndarray, mixup: MixupParams | None, weights: list[np.ndarray], bend: float
+) -> np.ndarray:
+    """Return the plain picture of least variation from a laid out one, (h, w, 3), of which ``known`` is right."""
+    if mixup is None:
+        return smoothest(image, known, None, weights, rounds=0, bend=bend)
+    start = mosaic(image, mixup.core_size, mixup.patch_size)
+    start += spread(image - average(start, mixup), mixup)
+    return smoothest(start, known, mixup, weights, rounds=4)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-from ...encryption import MixupParams, Scheme
+from ...encryption import MixupParams
 from ...encryption.mixup import average, spread
-from .pieces import resized
 
 METHODS = ('mosaic', 'tikhonov', 'tv')
 EDGE = 9  # squared grey levels, added to squared differences before they weigh an edge
@@ -50,13 +49,6 @@ def mosaic(mixed: np.ndarray, core_size: tuple[int, int], patch_size: tuple[int,
     rows, cols = mixed.shape[0] // ch, mixed.shape[1] // cw
     means = mixed.reshape(rows, ch, cols, cw, -1).mean(axis=(1, 3))
     return means.repeat(ph, axis=0).repeat(pw, axis=1)
-
-
-def as_plain(whole: np.ndarray, scheme: Scheme, plain_shape: tuple[int, int] | None) -> np.ndarray:
-    """Convert reassembled pieces to (H, W, 3) uint8: unmixed, and in the plain size where it is known."""
-    if scheme.mixup:
-        whole = unmix(whole, scheme.mixup)
-    return resized(whole, plain_shape or whole.shape[:2])
 
 
 def descend(

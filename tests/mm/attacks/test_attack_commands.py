@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from hii_mm.attacks.context import pool
 from hii_mm.cli.main import main
 
 
@@ -63,8 +64,8 @@ def test_files_that_are_not_checkpoints(folder, tmp_path, capsys, kind):
     elif kind == 'pickle':
         file.write_bytes(pickle.dumps(main))
     else:
-        torch.save([1] if kind == 'list' else {'attack': 'learned-edge'}, file)
-    words = ['--strategy', 'shuffle', '--attacks', 'jigsaw,learned-edge', '--checkpoint', f'learned-edge={file}']
+        torch.save([1] if kind == 'list' else {'attack': 'context'}, file)
+    words = ['--strategy', 'shuffle', '--attacks', 'jigsaw,context', '--checkpoint', f'context={file}']
     attack(folder, *words, '--out', tmp_path / 'out', code=2)
     said = capsys.readouterr().err
     assert said.startswith('hii-mm attack: ')
@@ -73,24 +74,47 @@ def test_files_that_are_not_checkpoints(folder, tmp_path, capsys, kind):
 
 
 def test_a_trained_attack_takes_part(folder, tmp_path, capsys):
-    checkpoint = tmp_path / 'new' / 'edge.pth'
+    checkpoint = tmp_path / 'new' / 'context.pt'
     scheme = ['--strategy', 'shuffle', '--gap', 1, '--size', 96]
-    train('learned-edge', '--public', folder, '--out', checkpoint, '--steps', 2, *scheme)
+    train('context', '--public', folder, '--out', checkpoint, '--steps', 2, *scheme)
     said = capsys.readouterr().out
-    assert said.startswith(f'Trained learned-edge against RS p 16, gap 1 on 3 photos: {checkpoint}, last loss ')
+    assert said.startswith(f'Trained context against RS p 16, gap 1 on 3 photos: {checkpoint}, last loss ')
     words = [
         '--repeats',
         1,
         '--attacks',
-        'jigsaw,learned-edge,position-vit',
+        'jigsaw,context,position-vit',
         '--checkpoint',
-        f'learned-edge={checkpoint}',
+        f'context={checkpoint}',
     ]
     attack(folder, *scheme, *words, '--out', tmp_path / 'out')
     said = capsys.readouterr().out
-    assert 'learned-edge: ' in said
+    assert 'context: ' in said
     assert 'position-vit was not run: ' in said
     assert 'hii-mm attack-train position-vit' in said
+
+
+def test_a_training_that_was_interrupted_goes_on(folder, tmp_path, capsys, monkeypatch):
+    out, part = tmp_path / 'a.pt', tmp_path / 'a.pt.part'
+    words = ['context', '--public', folder, '--out', out, '--steps', 4, '--gap', 1, '--size', 96]
+    train(*words, '--resume', code=2)
+    assert f'there is nothing to resume: {part} does not exist' in capsys.readouterr().err
+    at = pool.Pool.at
+
+    def stop(self, step):
+        if step == 2:
+            raise KeyboardInterrupt
+        return at(self, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool.Pool, 'at', stop)
+        train(*words, code=130)
+    assert 'context keeps FILE.part, which --resume goes on from' in capsys.readouterr().err
+    assert part.is_file() and not out.exists()
+    train(*words, '--resume')
+    assert out.is_file() and not part.exists()
+    train(*['position-vit' if word == 'context' else word for word in words], '--resume', code=2)
+    assert 'position-vit keeps no unfinished checkpoints' in capsys.readouterr().err
 
 
 def test_parrot_needs_a_folder_for_each_class(folder, tmp_path, capsys):

@@ -6,7 +6,7 @@ import torch
 
 from hii_mm import Scheme
 from hii_mm.attacks import Given, learning, make
-from hii_mm.attacks.attackers import attack_class, learned_edge, position_vit, unet_inverse
+from hii_mm.attacks.attackers import attack_class, position_vit, unet_inverse
 from hii_mm.attacks.evaluation.likeness import Likeness
 from hii_mm.attacks.evaluation.photos import sample_photos
 from hii_mm.attacks.solver.pieces import tokens
@@ -39,7 +39,7 @@ def trainer_of(name, scheme, shape=SIZE, seed=0):
     return attack_class(name).trainer(scheme, shape, seed)
 
 
-ALL = [('learned-edge', RS), ('position-vit', RS), ('unet-inverse', MI), ('parrot', RS)]
+ALL = [('position-vit', RS), ('unet-inverse', MI), ('parrot', RS)]
 
 
 @pytest.mark.parametrize('name, scheme', ALL)
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_losses(photos, name, scheme):
 
 
 @pytest.mark.parametrize('remainder', ['pad', 'crop'])
-@pytest.mark.parametrize('name', ['learned-edge', 'position-vit', 'parrot'])
+@pytest.mark.parametrize('name', ['context', 'position-vit', 'parrot'])
 def test_sizes_with_a_remainder_are_learned_too(photos, name, remainder):
     odd = [np.ascontiguousarray(photo[:90, :88]) for photo in photos]
     for scheme in (Scheme(16, gap=2, remainder=remainder), Scheme(16, strategy='both', remainder=remainder)):
@@ -115,23 +115,6 @@ def test_unet_inverse_can_learn_a_picture_by_heart(photos):
     assert learned > known + 1
 
 
-def test_learned_edge_learns_borders_that_the_jigsaw_cannot_compare():
-    """Pieces whose left borders are the negatives of the right borders that they continue."""
-    rng = np.random.default_rng(0)
-    torch.manual_seed(0)
-    model = learned_edge.network(Scheme(8))
-
-    def batch(count):
-        borders = rng.integers(0, 256, (count, 8, 8, 3)).astype(np.float32)
-        left, right = borders[:, :, ::-1].copy(), 255 - borders
-        strips = torch.from_numpy(np.stack([left, right]).transpose(0, 1, 4, 2, 3).copy() / 127.5 - 1).float()
-        return model(strips, torch.zeros(count, count)), torch.arange(count)
-
-    learning.fit(model, lambda step: torch.nn.functional.cross_entropy(*batch(24)), 60, rate=2e-3)
-    scores, truth = batch(24)
-    assert (scores.argmax(dim=1) == truth).float().mean() > 0.5  # chance is 1 in 24
-
-
 def test_parrot_reads_shuffled_digits(tmp_path):
     from sklearn.datasets import load_digits
 
@@ -158,12 +141,11 @@ def test_parrot_reads_shuffled_digits(tmp_path):
 @pytest.mark.parametrize(
     'name, scheme, shape, message',
     [
-        ('learned-edge', MI, SIZE, 'nothing was shuffled'),
-        ('learned-edge', Scheme((16, 8)), SIZE, 'only square pieces'),
+        ('context', MI, SIZE, 'nothing was shuffled'),
         ('position-vit', Scheme(16, orient=True), SIZE, 'pieces that are turned are not learned'),
         ('unet-inverse', RS, SIZE, 'nothing was mixed'),
         ('unet-inverse', Scheme(16, strategy='both'), SIZE, 'shuffled too'),
-        ('learned-edge', RS, (0, 0), 'images of 0 x 0 .* are too small.* use at least 32 x 32'),
+        ('context', RS, (0, 0), 'images of 0 x 0 .* are too small.* use at least 32 x 32'),
         ('parrot', RS, (31, 96), 'images of 31 x 96 .* are too small'),
         ('unet-inverse', MI, (31, 31), 'use at least 32 x 32, two patches of 16 x 16 a side'),
         ('position-vit', Scheme(64, strategy='both'), (127, 127), 'use at least 128 x 128'),
@@ -174,7 +156,7 @@ def test_schemes_and_sizes_that_cannot_be_learned(name, scheme, shape, message):
         trainer_of(name, scheme, shape)
 
 
-@pytest.mark.parametrize('name', ['learned-edge', 'position-vit', 'parrot'])
+@pytest.mark.parametrize('name', ['context', 'position-vit', 'parrot'])
 def test_sizes_that_cannot_be_cut_into_patches(name):
     with pytest.raises(InvalidValueError, match='not a multiple of patch_size 16 x 16'):
         trainer_of(name, RS, (100, 96))
@@ -187,8 +169,8 @@ def test_photos_and_labels_that_cannot_be_learned(photos):
         trainer_of('parrot', RS).train(photos, ['a', 'b'], 1)
     with pytest.raises(InvalidValueError, match='photos of 96 x 96 .*, got 64 x 96'):
         trainer_of('parrot', RS).train([*photos, photos[0][:64]], list('abab'), 1)
-    with pytest.raises(InvalidValueError, match='learned-edge learns from photos of .*, got none'):
-        trainer_of('learned-edge', RS).train([], None, 1)
+    with pytest.raises(InvalidValueError, match='context learns from photos of .*, got none'):
+        trainer_of('context', RS).train([], None, 1)
     with pytest.raises(InvalidValueError, match=r'got \(96, 96\)'):
         trainer_of('unet-inverse', MI).train([photos[0][..., 0]], None, 1)
 
@@ -196,33 +178,32 @@ def test_photos_and_labels_that_cannot_be_learned(photos):
 # checkpoints
 
 
-def untrained(tmp_path, name='learned-edge', scheme=RS):
+def untrained(tmp_path, scheme=RS):
     """Write the checkpoint of a training of no steps."""
-    path = tmp_path / f'{name}.pth'
-    model = learned_edge.network(scheme)
-    learning.save(path, name, model, learned_edge.about(scheme))
+    path = tmp_path / 'position-vit.pth'
+    learning.save(path, 'position-vit', position_vit.network(scheme, (6, 6)), position_vit.about(scheme, (6, 6)))
     return path
 
 
 def test_nothing_is_written_before_the_training(tmp_path):
-    with pytest.raises(CheckpointError, match='learned-edge was not trained yet'):
-        trainer_of('learned-edge', RS).save(tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match='context was not trained yet'):
+        trainer_of('context', RS).save(tmp_path / 'a.pth')
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_checkpoint_holds_plain_values_and_weights_only(tmp_path):
-    found = learning.read(untrained(tmp_path), 'learned-edge')
+    found = learning.read(untrained(tmp_path), 'position-vit')
     assert sorted(found) == ['about', 'attack', 'state_dict']
-    assert found['about'] == {'core': [14, 14], 'gap': 1, 'grid': 1}
+    assert found['about'] == {'core': [14, 14], 'gap': 1, 'grid': 1, 'places': [6, 6]}
 
 
 @pytest.mark.parametrize(
     'content, message',
     [
         (b'no checkpoint', 'is not a checkpoint that hii-mm attack-train wrote'),
-        ([1], "is a checkpoint of 'list', not of 'learned-edge'"),
-        ({'attack': 'parrot'}, "is a checkpoint of 'parrot', not of 'learned-edge'"),
-        ({'attack': 'learned-edge'}, 'is not a checkpoint .* .no weights, or no scheme'),
+        ([1], "is a checkpoint of 'list', not of 'context'"),
+        ({'attack': 'parrot'}, "is a checkpoint of 'parrot', not of 'context'"),
+        ({'attack': 'context'}, 'is not a checkpoint .* .no weights, or no scheme'),
         (Scheme(16), 'is not a checkpoint that hii-mm attack-train wrote'),
     ],
 )
@@ -230,7 +211,7 @@ def test_files_that_are_not_checkpoints(tmp_path, content, message):
     path = tmp_path / 'file'
     path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
     with pytest.raises(CheckpointError, match=f'{path} {message}'):
-        make('learned-edge', checkpoint=path).prepare(RS, Given())
+        make('context', checkpoint=path).prepare(RS, Given())
 
 
 def test_a_file_that_is_missing_is_an_os_error(tmp_path):
@@ -243,9 +224,9 @@ def test_a_file_that_is_missing_is_an_os_error(tmp_path):
 def test_other_weights_are_refused(tmp_path):
     scheme = Scheme(16)
     model = position_vit.network(scheme, (2, 2))
-    learning.save(tmp_path / 'a', 'learned-edge', model, learned_edge.about(scheme))
-    with pytest.raises(CheckpointError, match='a holds other weights than learned-edge has'):
-        make('learned-edge', checkpoint=tmp_path / 'a').prepare(scheme, Given())
+    learning.save(tmp_path / 'a', 'position-vit', model, position_vit.about(scheme, (6, 6)))
+    with pytest.raises(CheckpointError, match='a holds other weights than position-vit has'):
+        make('position-vit', checkpoint=tmp_path / 'a').recover(encrypt(scheme, np.zeros((*SIZE, 3), np.uint8)), scheme)
 
 
 def test_position_vit_compares_the_grid_of_every_image(photos, tmp_path):
@@ -260,12 +241,10 @@ def test_position_vit_compares_the_grid_of_every_image(photos, tmp_path):
     assert attack.recover(wide, scheme, Given((64, 96))).image.shape == (64, 96, 3)
 
 
-def test_a_checkpoint_is_for_one_mixing(tmp_path):
+def test_a_checkpoint_is_for_one_mixing():
     trained, other = (Scheme.from_steps(MixupParams(side, 2), ShuffleParams(8)) for side in (16, 32))
-    path = untrained(tmp_path, scheme=trained)
-    make('learned-edge', checkpoint=path).prepare(trained, Given())
-    with pytest.raises(CheckpointError, match='was trained at'):
-        make('learned-edge', checkpoint=path).prepare(other, Given())
+    assert learning.setting(trained) == {'core': [8, 8], 'gap': 0, 'grid': 2, 'mixed': [16, 16]}
+    assert learning.setting(trained) != learning.setting(other)
 
 
 def test_torch_is_missed_with_advice(monkeypatch):
