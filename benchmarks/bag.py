@@ -1,6 +1,6 @@
 """Labels of bags of pieces: three kinds of GCompris' photographs.
 
-    python benchmarks/bag.py [--root data/gcompris]
+    python benchmarks/bag.py [--root data/gcompris] [--json FILE]
 
 Kinds: animals (explore_farm_animals, explore_world_animals), buildings
 (explore_monuments) and music (explore_world_music). Prints, for each setting,
@@ -12,12 +12,14 @@ nine; both beside the share of the most frequent kind.
 from __future__ import annotations
 
 import argparse
+import platform
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import record
 
 from hii_mm import Scheme
 from hii_mm.attacks.attackers.bag import BagTrainer
@@ -72,7 +74,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--root', type=Path, default=Path('data/gcompris'))
     parser.add_argument('--size', type=int, default=224)
-    args = parser.parse_args()
+    record.add_argument(parser)
+    args, rows = parser.parse_args(), []
     learn, test = (photos(args.root / part, args.size) for part in ('learn', 'test'))
     both = [*learn[0], *test[0]], [*learn[1], *test[1]]
     print(f'{len(learn[0])} and {len(test[0])} photographs; majority {majority(test[1]):.3f} of test,', end=' ')
@@ -81,7 +84,17 @@ def main() -> None:
         start = time.process_time()
         halves, tenths = np.mean(right(scheme, learn, test)), np.mean(crossed(scheme, both))
         spent = time.process_time() - start
+        rows.append(
+            {
+                'setting': scheme.label,
+                'halves': round(float(halves), 4),
+                'tenths': round(float(tenths), 4),
+                'majority': round(majority(both[1]), 4),
+                'photos': len(both[1]),
+            }
+        )
         print(f'{scheme.label}: learn to test {halves:.3f}, tenths {tenths:.3f}, {spent:.0f} CPU s', flush=True)
+    record.write(args.json, rows, f'{platform.machine()}, Python {platform.python_version()}')
 
 
 if __name__ == '__main__':

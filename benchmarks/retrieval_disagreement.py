@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
+import time
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +120,14 @@ def count(args: argparse.Namespace) -> None:
     right['neighbour, best level in hindsight'] = max(
         int(((scores >= level) == truth).sum()) for level in [*scores, np.inf]
     )
-    args.out.write_text(json.dumps({**found, 'rows': rows, 'seen': int(truth.sum()), 'right': right}, indent=1) + '\n')
+    head = {
+        'command': 'python benchmarks/retrieval_disagreement.py pick data/gcompris/test --gallery data/gcompris/learn; '
+        'python benchmarks/retrieval_disagreement.py count',
+        'date': time.strftime('%Y-%m-%d'),
+        'machine': f'{platform.machine()}, Python {platform.python_version()}',
+    }
+    found = {**head, **found, 'rows': rows, 'seen': int(truth.sum()), 'right': right}
+    args.out.write_text(json.dumps(found, indent=1) + '\n')
 
 
 def main() -> None:

@@ -5,6 +5,7 @@
 The sets, one after the other; a second call continues where the first stopped:
 
 - scenes: 14 photographs that scikit-image and scikit-learn ship, the middle square resized to 224 x 224, all settings;
+- sweep: the same photographs at more settings, attacked by the jigsaw alone;
 - gcompris: 107 of GCompris' photographs (tools/dataset_converters/gcompris.py), on which nothing was fitted, 224 x 224;
 - scenes-448: photographs of the first set at 448 x 448;
 - textures: three photographs of plain texture;
@@ -31,7 +32,6 @@ SETTINGS = {
     'rs-gap-2': dict(strategy='shuffle', gap=2),
     'rs-gap-4': dict(strategy='shuffle', gap=4),
     'rs-drop-50': dict(strategy='shuffle', drop_ratio=0.5),
-    'rs-orient': dict(strategy='shuffle', orient=True),
     'rs-p32-gap-2': dict(strategy='shuffle', patch_size=32, gap=2),
     'mi': dict(strategy='mixup'),
     'rs-on-mi': dict(strategy='both'),
@@ -39,6 +39,15 @@ SETTINGS = {
     'rs-on-mi-p32-grid-4': dict(strategy='both', patch_size=32, grid=4),
 }
 MAIN = ('rs-gap-0', 'rs-gap-2', 'mi', 'rs-on-mi')
+SWEEP = {
+    'rs-orient': dict(strategy='shuffle', orient=True),
+    'rs-gap-3': dict(strategy='shuffle', gap=3),
+    'rs-drop-25': dict(strategy='shuffle', drop_ratio=0.25),
+    'rs-drop-75': dict(strategy='shuffle', drop_ratio=0.75),
+    'rs-window-2': dict(strategy='shuffle', window=2),
+    'rs-window-4': dict(strategy='shuffle', window=4),
+    'rs-window-8': dict(strategy='shuffle', window=8),
+}
 
 
 class Set(NamedTuple):
@@ -59,8 +68,9 @@ class Set(NamedTuple):
 
 SETS = {
     'scenes': Set(224, tuple(SETTINGS)),
+    'sweep': Set(224, tuple(SWEEP), ('jigsaw',)),
     'gcompris': Set(224, (*MAIN, 'rs-gap-1')),
-    'scenes-448': Set(448, MAIN, images=5),
+    'scenes-448': Set(448, ('rs-gap-2', 'rs-on-mi'), images=3),
     'textures': Set(224, ('rs-gap-0', 'rs-gap-1', 'rs-gap-2', 'rs-on-mi')),
     'views': Set(224, ('rs-gap-1', 'rs-gap-2', 'rs-gap-4'), ('jigsaw', 'multi-view')),
 }
@@ -70,7 +80,9 @@ def parse_args():
     """Return the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS), metavar='SET', help='(all)')
-    parser.add_argument('--settings', nargs='+', choices=SETTINGS, metavar='NAME', help='(those of the sets)')
+    parser.add_argument(
+        '--settings', nargs='+', choices=[*SETTINGS, *SWEEP], metavar='NAME', help='(those of the sets)'
+    )
     parser.add_argument('--out', type=Path, default=Path('work_dirs/audit'), metavar='DIR', help='(%(default)s)')
     parser.add_argument('--images', type=int, metavar='N', help='photographs of each set (all)')
     parser.add_argument('--jobs', type=int, metavar='N', help='processes (one for each core)')
@@ -113,7 +125,7 @@ def run(files, public, chosen, setting, out, args):
 
     from hii_mm import Scheme, attack
 
-    scheme = Scheme(**{'patch_size': 16, 'remainder': 'crop', **SETTINGS[setting]})
+    scheme = Scheme(**{'patch_size': 16, 'remainder': 'crop', **(SETTINGS | SWEEP)[setting]})
     with tqdm(desc=f'{out.parent.name} {setting}', disable=None) as bar:
 
         def show(done, total, note=''):

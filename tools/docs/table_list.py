@@ -66,6 +66,7 @@ TABLES = {
     'audit-scenes': Table(
         'audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('scenes', 'metrics.direct', attacks=DRAWING)
     ),
+    'audit-sweep': Table('audit', (SETTING, *PUT_TOGETHER, SECONDS), of_set('sweep', 'metrics.direct')),
     'audit-gcompris': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('gcompris', 'metrics.top1')),
     'audit-448': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('scenes-448', 'metrics.top1')),
     'audit-textures': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER), of_set('textures', 'metrics.top1')),
@@ -91,6 +92,24 @@ TABLES = {
         'audit',
         (SETTING, ATTACK, NEIGHBOURS, tenth('largest part', 'component'), *SEEN[:2], SECONDS),
         of_set('scenes', 'metrics.ssim', settings=MAIN, attacks=DRAWING),
+    ),
+    'context-curves': Table(
+        'context_curves',
+        (
+            Column('checkpoint', 'setting'),
+            Column('steps', 'step'),
+            Column('CPU minutes', 'minutes'),
+            Column('ranked first', 'top1', '{:.3f}'),
+        ),
+    ),
+    'bag': Table(
+        'bag',
+        (
+            SETTING,
+            Column('one half to the other', 'halves', '{:.1%}'),
+            Column('tenths of all', 'tenths', '{:.1%}'),
+            Column('most frequent kind', 'majority', '{:.1%}'),
+        ),
     ),
     'learned-mixup': Table(
         'learned_attacks',
