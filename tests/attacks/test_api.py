@@ -131,8 +131,9 @@ def test_a_sweep_draws_curves(photos, tmp_path):
         photos,
         SHUFFLE,
         attacks=['jigsaw'],
-        size=0,
+        size=112,
         sweep='gap=0:2:2,drop=0:0.5:0.5,orient,mixup',
+        effort=0,
         out=tmp_path,
         limit=2,
     )

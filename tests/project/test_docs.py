@@ -40,13 +40,14 @@ def test_a_table_that_differs_from_its_figures_fails(run, tmp_path):
     script, data = tmp_path / 'tools' / 'docs' / 'tables.py', tmp_path / 'docs' / 'data' / 'audit.json'
     run(script, '--check')
     figures = json.loads(data.read_text())
-    figures['rows'][1]['metrics']['neighbour']['mean'] = 0.123
+    row = next(row for row in figures['rows'] if (row['set'], row['attack']) == ('gcompris', 'context'))
+    row['metrics']['surviving']['mean'] = 0.123
     data.write_text(json.dumps(figures))
     done = run(script, '--check', code=1)
     assert 'docs/measured_attacks.md: out of date' in done.stdout
     assert '12.3%' not in (tmp_path / 'docs' / 'measured_attacks.md').read_text()
     run(script)
-    assert '| 12.3% / 100.0% |' in (tmp_path / 'docs' / 'measured_attacks.md').read_text()
+    assert '| 12.3% / ' in (tmp_path / 'docs' / 'measured_attacks.md').read_text()
     run(script, '--check')
 
 

@@ -22,12 +22,13 @@ def rows():
 
 
 def figures(scheme, metrics):
-    """Return {(attack, file): mean} of a scheme; the first of the metrics that a row has."""
+    """Return {(attack, file): highest mean} of a scheme; the first of the metrics that a row has."""
     found = {}
     for file, row in rows():
         name = next((name for name in metrics if name in row['metrics']), None)
         if row['setting'] == scheme.label and row['attack'] not in ASSUMING and name:
-            found[row['attack'], file] = row['metrics'][name]['mean']
+            key = row['attack'], file  # a file may have several sets of photographs
+            found[key] = max(row['metrics'][name]['mean'], found.get(key, 0))
     return found
 
 
