@@ -16,7 +16,7 @@ from helpers import ROOT
 from hii_mm.cli.main import main
 
 QUICK = ['--quiet', '--workers', '1']
-GAP = ['--gap', '2']  # a scheme that is not warned about
+GAP = ['--gap', '4']  # a scheme that is not warned about
 
 
 def hii_mm(*words, code=0):
