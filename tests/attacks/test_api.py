@@ -135,7 +135,7 @@ def test_a_sweep_draws_curves(photos, tmp_path):
         sweep='gap=0:2:2,drop=0:0.5:0.5,orient,mixup',
         effort=0,
         out=tmp_path,
-        limit=2,
+        limit=1,
     )
     curves = {curve['parameter']: curve['points'] for curve in report.data['sweep']}
     assert {name: [point['value'] for point in points] for name, points in curves.items()} == {
@@ -146,7 +146,7 @@ def test_a_sweep_draws_curves(photos, tmp_path):
     }
     assert curves['gap'][0]['metrics']['surviving'] > curves['gap'][1]['metrics']['surviving']
     assert all((tmp_path / f'jigsaw-{name}.png').is_file() for name in curves)
-    assert len(report.data['results']) == 5 * 2  # the base scheme runs once
+    assert len(report.data['results']) == 5  # the base scheme runs once
 
 
 @pytest.mark.parametrize(
