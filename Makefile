@@ -1,5 +1,6 @@
 # make demo        train and test PEViT on shuffled Fashion-MNIST
-# make test        tests of models, training and the project with OneDL's mm packages; STACK=openmmlab for OpenMMLab's
+# make test        tests of models, training and the project with OneDL's mm packages; STACK=openmmlab for those with
+#                  OpenMMLab's that depend on the packages (without attacks and runs of several processes)
 # make test-owner  tests of the owner's commands with the base install alone, and of the attacks with the extra `attacks`
 # make audit       attacks on public photographs with four schemes: what is recovered, as a table and reports
 # make docs        the documentation site, in site/
@@ -14,10 +15,10 @@ endif
 ifeq ($(STACK),onedl)
 TESTS := tests/mm tests/project hii_mm
 else
-TESTS := tests/mm
+TESTS := tests/mm --ignore=tests/mm/attacks -m "not dist"
 endif
 
-.PHONY: demo test test-owner lint docs bench audit lock setup
+.PHONY: demo test test-owner lint docs bench audit lock setup setup-all
 
 .venv-%/.ready: setup.py requirements/%.txt tools/dev/setup_env.sh
 	bash tools/dev/setup_env.sh $* .venv-$*
@@ -26,6 +27,8 @@ endif
 test test-owner: export OMP_NUM_THREADS ?= 1
 
 setup: $(VENV)/.ready
+
+setup-all: .venv-onedl/.ready .venv-openmmlab/.ready .venv-owner/.ready .venv-attacks/.ready .venv-docs/.ready
 
 demo: $(VENV)/.ready
 	$(PY) tools/dataset_converters/fashion_mnist.py

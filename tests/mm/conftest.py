@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from mmengine.registry import DefaultScope
 from PIL import Image
 
 from helpers import ROOT
@@ -27,6 +28,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if '/tests/mm/' in str(item.path):
             item.add_marker('mm')
+
+
+@pytest.fixture(autouse=True)
+def own_scope():
+    """Forget the scopes of runs: mmengine names runs by the second, and takes two of one second for one."""
+    yield
+    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture
