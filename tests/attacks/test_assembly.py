@@ -12,6 +12,7 @@ from hii_mm.attacks.solver.assembly import Assembler, value
 from hii_mm.attacks.solver.greedy import Greedy
 from hii_mm.attacks.solver.growth import NONE
 from hii_mm.attacks.solver.loops import LOST, consistent, normalised
+from hii_mm.attacks.solver.packing import pack
 
 CASES = [(1, 0, (5, 6)), (2, 0, (5, 6)), (1, 7, (5, 6)), (4, 7, (2, 9)), (1, 0, (1, 9)), (1, 2, (9, 1)), (1, 0, (2, 2))]
 
@@ -172,6 +173,25 @@ def test_search_finds_what_growth_alone_does_not():
         found.append(right_share(Assembler(right, down, truth.shape).solve(), truth))
     assert np.mean(alone) < 0.6
     assert np.mean(found) > 0.9
+
+
+def test_joined_parts_beat_growth_where_half_was_dropped():
+    grown, found = [], []
+    for seed in range(3):
+        right, down, truth = planted((10, 10), 3.0, seed, kept=50)
+        solver = Assembler(right, down, truth.shape, effort=0.2)
+        alone = Greedy(right, down, truth.shape).best(solver.value)
+        grown.append(right_share(alone, truth))
+        found.append(right_share(solver.solve(), truth))
+    assert np.mean(found) > np.mean(grown) + 0.05
+
+
+def test_parts_that_do_not_fit_are_taken_apart():
+    rows, cols = np.array([0, 0, 0, 0, 1, 2]), np.array([0, 1, 2, 0, 0, 0])  # a line of three, and one that stands
+    joints = np.array([[0, 1], [0, 2], [3, 4], [3, 5]])
+    grid = pack(rows, cols, joints, np.zeros((2, 6, 6), np.float32), (2, 3))
+    assert sorted(grid.ravel()) == list(range(6))
+    assert [0, 1, 2] in grid.tolist()  # only the second part was taken apart
 
 
 def test_scores_without_information_give_chance():

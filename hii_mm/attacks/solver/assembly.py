@@ -1,11 +1,15 @@
 """Assemble a picture from fitting scores: loops, greedy growth, sampling, and growth from the marginals.
 
 1. Scores of neighbours are made to agree around loops of four pieces (:mod:`.loops`).
-2. A picture is grown and polished under them (:mod:`.greedy`).
+2. A picture is grown and polished under them (:mod:`.greedy`); where the scores are sure, one is
+   also joined from parts (:mod:`.joining`).
 3. Moves of pieces and blocks sample other pictures near it (:mod:`.annealing`).
 4. The picture is grown again from how often pieces were neighbours in the
    samples. Of all pictures the one with most expected right neighbours is kept:
    the highest value under the scores is often not the one with most of them.
+
+Where pieces were dropped, pictures with more false seams have the higher value; there the picture is
+joined from parts alone, and the parts are laid out.
 
 Items are pieces, or (piece, turn) pairs where pieces were turned.
 """
@@ -17,6 +21,7 @@ import numpy as np
 from .annealing import WORST, Annealer, Marginals, seams
 from .greedy import Greedy
 from .growth import NONE
+from .joining import joined
 from .loops import ROUNDS, consistent
 
 HEAT = 3.0  # temperature of the samples, in units of the scores that agree around loops
@@ -25,6 +30,8 @@ SURE = 0.6  # mean probability of the best neighbours, above which the scores ar
 LOWEST = -30.0  # such a score counts no worse than this
 MOVES, CHAINS = 2500, 4  # moves a place in each chain; chains
 MOST = 1_500_000  # moves of all chains at effort 1, however many places
+PARTS = 1024  # items at most that are joined to parts
+WHOLE = 0.6  # share of the pieces, above which they hang together in one part (site percolation: 0.593)
 UNSEEN = 1e-3  # probability of neighbours that no sample has
 
 
@@ -73,10 +80,14 @@ class Assembler:
 
     def solve(self) -> np.ndarray:
         """Return the item at each place, int64 ``shape``; -1 for none."""
+        if self.twins == 1 and len(self.right) < self.shape[0] * self.shape[1] and len(self.right) <= PARTS:
+            return self._joined()
         sure = self._sure()
         tables = consistent(self.right, self.down, 0 if sure else ROUNDS)
         starts = int(np.clip(8 * 196 * self.twins / len(self.right), 2, 8))
         first = Greedy(*tables, self.shape, self.twins, self.seed).best(lambda grid: value(grid, *tables), starts)
+        if self.twins == 1 and sure and len(self.right) <= PARTS:
+            first = max(first, joined(self._worth(), self.shape), key=self.value)
         moves = self._moves()
         if not moves:
             return first
@@ -106,6 +117,19 @@ class Assembler:
         for length, index in zip(grid.shape, (rows, cols)):
             count += (index > 0).astype(np.float32) + (index < length - 1)
         return np.where(grid >= 0, total / np.maximum(count, 1), 0)
+
+    def _joined(self) -> np.ndarray:
+        """Return a picture that is joined from parts; or a grown one, where few places are empty and it is likelier."""
+        found = joined(self._worth(), self.shape)
+        if len(self.right) < WHOLE * found.size:
+            return found
+        likely = Marginals(np.exp(self.right / 2), np.exp(self.down / 2))
+        grown = Greedy(self.right, self.down, self.shape, 1, self.seed).best(likely.expected)
+        return max(found, grown, key=likely.expected)
+
+    def _worth(self) -> np.ndarray:
+        """Return what each item right of another, and below it, is worth: float32 (2, N, N)."""
+        return np.maximum(np.stack([self.right, self.down]), WORST) - np.float32(NONE)
 
     def _sure(self) -> bool:
         """Return whether most items know their neighbours by the scores alone."""
