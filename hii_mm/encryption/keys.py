@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from ..errors import KeyFileError
 
 KEY_BYTES = 32
@@ -17,12 +19,13 @@ class MasterKey:
         KeyFileError: not 32 bytes.
     """
 
-    __slots__ = ('_raw',)
+    __slots__ = ('_extracted', '_raw')
 
     def __init__(self, raw: bytes) -> None:
         if not isinstance(raw, bytes) or len(raw) != KEY_BYTES:
             raise KeyFileError(f'a master key has {KEY_BYTES} bytes, got {len(raw)}')
         self._raw = raw
+        self._extracted = hmac.digest(bytes(32), raw, 'sha256')  # HKDF's first step, the same for all purposes
 
     def __repr__(self) -> str:
         return f'MasterKey(fingerprint={self.fingerprint})'
@@ -43,11 +46,11 @@ class MasterKey:
             length: number of bytes.
         """
         from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
         fields = [purpose.encode(), *parts]
         info = b''.join(len(field).to_bytes(4, 'big') + field for field in fields)
-        return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(self._raw)
+        return HKDFExpand(algorithm=SHA256(), length=length, info=info).derive(self._extracted)
 
     @property
     def fingerprint(self) -> str:
