@@ -72,7 +72,8 @@ def _found(args: argparse.Namespace, out: Path) -> Iterator[tuple[Path, Path]]:
 
 def _images_below(folder: Path, out: Path) -> Iterator[Path]:
     """Yield the files below a folder that may be images, in order, without those of ``out``."""
-    from ..handover.names import NOT_IMAGES, scan
+    from ..handover.names import NOT_IMAGES
+    from ..handover.sources import scan
 
     for name, reason in sorted(scan(os.fspath(folder)), key=lambda found: os.path.split(found[0])):
         path = folder / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os.path as osp
@@ -24,6 +25,7 @@ from .results import Decryption, Problem
 from .rows import Row
 from .settings import Settings
 from .sizes import WRONG_SUM
+from .temporary import NameTable
 
 _ALL, _PRIVATE, _NOT_EXECUTABLE = 0o777, 0o077, 0o666
 _OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
@@ -74,10 +76,13 @@ def decrypt(
     safety.check_output(osp.realpath(out), dst)
     _check_settled(manifest)
     digest = manifest.check(secret)  # the signature is at the end: check it before anything is written
-    files = names.NameMap(safety.name_map_path(key, name_map)).read() if manifest.settings.rename else None
     run, images = {'manifest': digest}, manifest.counts.images
     mode = _ALL & ~(_PRIVATE if umask is None else umask)
-    with output.opened(osp.realpath(out), run, images, resume, mode) as (folder, handle):
+    with contextlib.ExitStack() as stack:
+        files = None
+        if manifest.settings.rename:
+            files = stack.enter_context(names.NameMap(safety.name_map_path(key, name_map)).opened())
+        folder, handle = stack.enter_context(output.opened(osp.realpath(out), run, images, resume, mode))
         return _decrypt(manifest, folder, handle, secret, files, mode, workers, progress)
 
 
@@ -86,7 +91,7 @@ def _decrypt(
     folder: output.Output,
     handle: int,
     key: MasterKey,
-    files: dict[str, str] | None,
+    files: NameTable | None,
     mode: int,
     workers: int,
     progress: Progress,
@@ -102,10 +107,11 @@ def _decrypt(
         numbered = _Numbered(_summed(dst, manifest.rows(key), sums, report))
         for row, data in pictures(dst, numbered, manifest.settings, report):
             name = names.source_name(row.name, manifest.settings)
-            if files is not None and name not in files:
+            file = name if files is None else files.get(name)
+            if file is None:
                 report(row.name, 'the map of names does not contain it')
                 continue
-            image_id = name if files is None else osp.splitext(files[name])[0]
+            image_id = name if files is None else osp.splitext(file)[0]
             number = numbered.number(row)
             folders.add(osp.dirname(image_id))
             yield number, row, data, image_id, folder.known(number)

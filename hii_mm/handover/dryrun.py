@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import os.path as osp
 import time
@@ -141,14 +142,14 @@ class _DryRunner:
 
     def run(self, progress: Progress) -> DryRun:
         """Check all files."""
-        listing = list_source(self._src, self._settings, self._key, self._annotations)
         out, checked, rejected = DryRun(), list[_Checked](), list[names.Entry]()
-        for entry in counted(listing, progress, len(listing)):
-            try:
-                checked.append(self._check(entry, self._settings))
-            except RejectedError as error:
-                out.rejects.append(Problem(entry.file, str(error)))
-                rejected.append(entry)
+        with contextlib.closing(list_source(self._src, self._settings, self._key, self._annotations)) as listing:
+            for entry in counted(listing, progress, len(listing)):
+                try:
+                    checked.append(self._check(entry, self._settings))
+                except RejectedError as error:
+                    out.rejects.append(Problem(entry.file, str(error)))
+                    rejected.append(entry)
         out.remedies = list(self._remedies(rejected))
         self._estimate(out, checked)
         self._sum(out, checked)

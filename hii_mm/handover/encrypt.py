@@ -31,6 +31,7 @@ from .pool import ordered
 from .results import Outcome, Problem
 from .run import Run, check_same_run, describe
 from .settings import SHARD_SIZE, Settings, Size
+from .sources import scan
 from .update import Updating, check_can_update, finish_stopped
 
 
@@ -162,8 +163,9 @@ def list_source(src: str, settings: Settings, key: MasterKey, annotations: Seque
             found.update({**dict.fromkeys(part.images), **part.bad})
         listing = Listing(found.items(), settings, key, flat=True)
     else:
-        listing = Listing(names.scan(src), settings, key)
+        listing = Listing(scan(src), settings, key)
     if not listing:
+        listing.close()
         raise CopyError(f'SRC {src!r} contains no file')
     return listing
 
@@ -222,18 +224,19 @@ def _check_no_links(dst: str) -> None:
                 raise CopyError(f'{osp.join(folder, name)!r} is a symbolic link; remove it: DST must not contain any')
 
 
-def _pseudonyms(listing: Iterable[names.Entry]) -> dict[str, str]:
-    """Return {new name without folder and extension: source file}, and {new name of a folder: its path and '/'}."""
-    found = {}
+def _pseudonyms(listing: Iterable[names.Entry]) -> Iterator[tuple[str, str]]:
+    """Yield (new name without folder and extension, source file), and (new name of a folder, its path and '/')."""
+    last = ''
     for entry in listing:
-        *folders, name = entry.name.split('/')
-        found[osp.splitext(name)[0]] = entry.file
-        path = ''
-        for new, old in zip(folders, entry.file.split('/')):
-            path += f'{old}/'
-            if new != old:
-                found[new] = path
-    return found
+        folder, name = osp.split(entry.name)
+        yield osp.splitext(name)[0], entry.file
+        if folder != last:
+            path = ''
+            for new, old in zip(folder.split('/'), entry.file.split('/')):
+                path += f'{old}/'
+                if new != old:
+                    yield new, path
+        last = folder
 
 
 def _encrypt_part(

@@ -49,9 +49,13 @@ class Fit:
 
     def image(self, array: np.ndarray) -> np.ndarray:
         """Bring an image (H, W[, C]) of ``plain_hw`` to ``fitted_hw``; padding repeats the last row and column."""
+        return self.image_of([array])
+
+    def image_of(self, given: list[np.ndarray]) -> np.ndarray:
+        """As :meth:`image`, of an array that is taken out of a list: if nothing else holds it, it is freed early."""
         if self.scaled_hw != self.plain_hw:
-            array = _resized(array, self.scaled_hw)
-        return self._window(array, mode='edge')
+            return self._window(_resized(given, self.scaled_hw), mode='edge')
+        return self._window(given.pop(), mode='edge')
 
     def mask(self, array: np.ndarray) -> np.ndarray:
         """Bring a mask (H, W) uint8 of ``plain_hw`` to ``fitted_hw``, nearest value; padding is 0."""
@@ -80,18 +84,24 @@ class Fit:
         return min(self.fitted_hw[0], h - top), min(self.fitted_hw[1], w - left)
 
 
-def _resized(array: np.ndarray, hw: HW) -> np.ndarray:
-    """Resize an image (H, W[, C]), keeping its dtype. RGB goes channel by channel: Pillow holds 4 bytes for its 3."""
+def _resized(given: list[np.ndarray], hw: HW) -> np.ndarray:
+    """Resize an image (H, W[, C]) that is taken out of a list, keeping its dtype.
 
-    def whole(part: np.ndarray) -> np.ndarray:
-        resized = Image.fromarray(part).resize(hw[::-1], Image.Resampling.BICUBIC)
-        return np.asarray(resized).astype(array.dtype, copy=False)
+    RGB goes channel by channel: Pillow holds 4 bytes for its 3. The plain image is freed before the new one is made.
+    """
+    array = given.pop()
+    dtype, colours = array.dtype, array.ndim == 3 and array.shape[2] == 3
 
-    if array.ndim != 3 or array.shape[2] != 3:
-        return whole(array)  # with an alpha channel Pillow weighs the others by it
-    out = np.empty((*hw, 3), array.dtype)
-    for channel in range(3):
-        out[:, :, channel] = whole(array[:, :, channel])
+    def resized(part: np.ndarray) -> Image.Image:
+        return Image.fromarray(part).resize(hw[::-1], Image.Resampling.BICUBIC)
+
+    if not colours:
+        return np.asarray(resized(array)).astype(dtype, copy=False)  # with alpha, by which Pillow weighs colours
+    channels = [resized(array[:, :, channel]) for channel in range(3)]
+    del array
+    out = np.empty((*hw, 3), dtype)
+    for channel in reversed(range(3)):
+        out[:, :, channel] = channels.pop()
     return out
 
 

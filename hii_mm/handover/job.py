@@ -8,11 +8,13 @@ import os
 import os.path as osp
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..encryption import MasterKey, Plan
 from ..encryption.keyed import dataset_bytes, id_bytes
+from ..encryption.mixup import MixupPlan
 from ..errors import RejectedError
 from ..files import naming, write_atomically
 from ..images import MAX_PIXELS, decode_upright, encode, mode_of, read_file
@@ -39,15 +41,25 @@ def encrypted(data: bytes, settings: Settings, key: MasterKey, image_id: str) ->
         RejectedError: an image that cannot be read or encrypted.
     """
     plain, orientation = decode_upright(data)
-    del data  # large, as the pixels are
     fit = fitted(settings, plain.shape[:2], orientation)
+    large = [plain]  # holds the only reference, so that each step can free what the one before it made
+    del data, plain
     try:
-        image = fit.image(plain)
-        plan = settings.scheme.plan(image.shape, key=key, image_id=image_id, dataset_id=settings.dataset_id)
-        check_pixels(plan.steps[0].grid.fitted_shape, 'padding')
-        return plan.apply(image), fit, plan
+        large.append(fit.image_of(large))
+        plan = settings.scheme.plan(large[0].shape, key=key, image_id=image_id, dataset_id=settings.dataset_id)
+        grid = plan.steps[0].grid
+        check_pixels(grid.fitted_shape, 'padding')
+        large.append(np.ascontiguousarray(grid.fit(large.pop())))
+        return _of_fitted(plan).apply(large.pop()), fit, plan
     except ValueError as error:
         raise RejectedError(str(error)) from None
+
+
+def _of_fitted(plan: Plan) -> Plan:
+    """Return the plan for an image that is padded or cropped to whole patches already."""
+    first = plan.steps[0]
+    first = replace(first, grid=replace(first.grid, plain_shape=first.grid.fitted_shape))
+    return replace(plan, mixup=first) if isinstance(first, MixupPlan) else replace(plan, shuffle=first)
 
 
 def fitted(settings: Settings, plain_hw: tuple[int, int], orientation: int = 1) -> Fit:

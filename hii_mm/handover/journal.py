@@ -166,23 +166,19 @@ class Order:
 
     Attributes:
         count: number of source files so far.
+        whole: true behind the last image of a tar file, or of the part.
     """
 
     def __init__(self, run: Run, part: Part) -> None:
-        self._part, self._unit = part, run.unit
+        self._unit, self._gap = run.unit, run.unit * (part[1] - 1)
         self._tarred, self._total = run.tarred, files_of(run.files, part, run.unit)
         self._shard: str | None = None
-        self.count = 0
+        self.count, self._next, self.whole = 0, index_of(0, part, run.unit), True
 
     @property
     def missing(self) -> int:
         """Number of source files that are still to come."""
         return self._total - self.count
-
-    @property
-    def whole(self) -> bool:
-        """True behind the last image of a tar file, or of the part."""
-        return self._shard is None and (self.count % self._unit == 0 or not self.missing)
 
     def check(self, line: Line) -> FileRow | Row | None:
         """Return the row of the file that a line stands for, or None: it is rejected, or within a tar file.
@@ -190,8 +186,8 @@ class Order:
         Raises:
             CopyError: the line is not the next one of this part.
         """
-        expected = index_of(self.count, self._part, self._unit) if self.missing else None
-        if line.i != expected:
+        if line.i != self._next or self.count >= self._total:
+            expected = self._next if self.missing else None
             raise CopyError(f'its journal has file number {line.i} where {expected} belongs')
         row = line.shard or line.row
         if row is not None and not safe_name(row.name):
@@ -199,14 +195,17 @@ class Order:
         if line.shard is not None:
             if not self._tarred or self.count % self._unit or self._shard is not None:
                 raise CopyError(f'its journal has the tar file {line.shard.name!r} in the wrong place')
-            self._shard = line.shard.name
+            self._shard, self.whole = line.shard.name, False
             return line.shard
         if (line.row is None) == (line.reject is None):
             raise CopyError(f'its journal does not say whether file number {line.i} was encrypted or rejected')
         if line.row is not None and (line.row.shard != self._shard or (line.row.shard is None) == self._tarred):
             raise CopyError(f'its journal has {line.row.name!r} in the tar file {line.row.shard!r}')
         self.count += 1
-        if self.count % self._unit == 0 or not self.missing:
+        self._next += 1
+        self.whole = self.count % self._unit == 0 or self.count == self._total
+        if self.whole:
+            self._next += self._gap  # the next unit is behind those of the other parts
             self._shard = None
         return None if self._tarred else line.row
 

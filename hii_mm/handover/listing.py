@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import itertools
 import os.path as osp
-import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
@@ -16,19 +14,11 @@ from ..encryption.keys import MasterKey
 from . import names
 from .names import Entry
 from .settings import Settings
+from .sorting import Hashes, Sorted
+from .temporary import NameTable, raw, text
 
 Found = Iterable[tuple[str, str | None]]
-_Text = str | bytes  # bytes for what UTF-8 cannot hold: half characters, which stand for other bytes
-_Row = tuple[_Text | None, _Text, _Text, str | None]
-_CACHE = 4096  # KiB of memory for pages and for sorting
 _FOLDERS = 1024  # names of folders that are remembered
-_INSERT = 'INSERT INTO found VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?)'
-_RENAME = 'UPDATE found SET name = CAST(? AS TEXT), reason = ? WHERE rowid = ?'
-_TWICE = """
-    SELECT folded, file, rowid FROM found
-    WHERE folded IN (SELECT folded FROM found WHERE folded IS NOT NULL GROUP BY folded HAVING count(*) > 1)
-    ORDER BY folded, file
-"""
 
 
 class Listing:
@@ -38,11 +28,12 @@ class Listing:
     name and the other is rejected: they would be one file on many file systems. A
     file whose new name is also the name of a folder is rejected, too.
 
-    The entries lie in an SQLite file without a name, in the folder for temporary files
-    (``$SQLITE_TMPDIR``, ``$TMPDIR``, /var/tmp, /tmp), of about 200 bytes for each file.
+    An entry is stored as its name, file and, if it is rejected, reason, with a zero byte
+    between them: no name holds one, and so the order of the entries is that of the names.
+    The temporary file holds about two paths for each file.
 
     Args:
-        found: (path below SRC, None or why it is rejected), in any order, as :func:`.names.scan` yields.
+        found: (path below SRC, None or why it is rejected), in any order, as :func:`.sources.scan` yields.
         settings: of the copy.
         key: for pseudonyms.
         flat: with ``rename``: leave all folders out, as they are no classes.
@@ -55,87 +46,100 @@ class Listing:
         self._settings, self._key, self._flat = settings, key, flat
         self._mark, self._like_images = f'{settings.extension}/', False  # whether a folder is named like an image
         self._folder = functools.lru_cache(_FOLDERS)(self._new_folder)
-        with _errors():
-            self._db = _temporary()
-            self._db.execute('CREATE TABLE found (folded TEXT, name TEXT, file TEXT, reason TEXT)')
-            self._db.executemany(_INSERT, map(self._row, found))
-            self._db.executemany(_RENAME, self._repeated())
-            self._db.execute('CREATE TABLE listing (name TEXT, file TEXT, reason TEXT)')
-            self._db.execute('INSERT INTO listing SELECT name, file, reason FROM found ORDER BY name, file')
-            self._db.execute('DROP TABLE found')
-            if self._like_images:
-                self._db.executemany('UPDATE listing SET reason = ? WHERE rowid = ?', list(self._clashes()))
-            self._length: int = self._db.execute('SELECT count(*) FROM listing').fetchone()[0]
+        with contextlib.closing(Hashes()) as hashes:
+            self._entries = Sorted(self._encoded(found, hashes))
+            repeated = hashes.repeated()
+        if repeated:
+            self._change(self._repeated(repeated))
+        if self._like_images:
+            self._change(self._clashes())
 
     def close(self) -> None:
         """Remove the temporary file."""
-        self._db.close()
+        self._entries.close()
 
     def __len__(self) -> int:
         """Return the number of files."""
-        return self._length
+        return len(self._entries)
 
     def __getitem__(self, number: int) -> Entry:
         """Return the entry of a file, by its number from 0."""
-        with _errors():
-            found = self._db.execute('SELECT name, file, reason FROM listing WHERE rowid = ?', (number + 1,)).fetchone()
-        if found is None:
-            raise IndexError(number)
-        return Entry(*found)
+        return _entry(self._entries[number])
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield the entries in order."""
-        with _errors():
-            yield from map(Entry._make, self._db.execute('SELECT name, file, reason FROM listing'))
+        return map(_entry, self._entries)
 
-    def _row(self, found: tuple[str, str | None]) -> _Row:
-        """Return a file as a row of ``found``."""
-        file, reason = found
+    def texts(self) -> Iterator[bytes]:
+        """Yield parts of one long text: the entries as they are stored, each with two zero bytes behind it."""
+        return self._entries.texts()
+
+    def _encoded(self, found: Found, hashes: Hashes) -> Iterator[bytes]:
+        """Yield files as entries; adds a hash of what only one file may have to ``hashes``."""
+        extension, rename = self._settings.extension, self._settings.rename
+        for file, reason in found:
+            simple = names.simple_file(file) if reason is None else None
+            if simple is None:
+                yield self._odd(file, reason, hashes)
+                continue
+            image_id = simple[1]
+            hashes.add(hash(image_id.lower()))
+            yield f'{self._pseudonym(image_id) if rename else image_id}{extension}\0{file}'.encode()
+
+    def _odd(self, file: str, reason: str | None, hashes: Hashes) -> bytes:
+        """Return a file that must be looked at closely as an entry; see :meth:`_encoded`."""
         image_id, extension = osp.splitext(file)
         reason = reason or names.reject_reason(image_id, extension, self._settings)
         if reason is not None:
-            return None, self._reported(file), self._plain(file), reason
-        folded = image_id.lower() if image_id.isascii() else unicodedata.normalize('NFC', image_id).casefold()
+            return raw('\0'.join((self._reported(file), file, reason)))
+        folded = _folded(image_id)
         self._like_images = self._like_images or self._mark in folded
-        if not self._settings.rename:
-            name = names.to_name(image_id, self._settings)
-        else:
-            folder = '' if self._flat else self._folder(osp.dirname(image_id))
-            name = osp.join(folder, self._pseudonym(image_id)) + self._settings.extension
-        if file.isascii():  # most files; this is fast
-            return folded, name, file, None
-        return self._plain(folded), self._plain(name), self._plain(file), None
-
-    def _plain(self, text: str) -> _Text:
-        """Return text as SQLite takes it."""
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            self._db.text_factory = _text
-            return _raw(text)
-        return text
+        hashes.add(hash(folded))
+        if self._settings.rename:
+            return raw(f'{self._pseudonym(image_id)}{self._settings.extension}\0{file}')
+        return raw(f'{names.to_name(image_id, self._settings)}\0{file}')
 
     def _pseudonym(self, image_id: str) -> str:
-        return names.pseudonym(self._key, image_id, str(self._settings.dataset_id))
+        """Return the new name without its extension."""
+        folder = '' if self._flat else self._folder(osp.dirname(image_id))
+        return osp.join(folder, names.pseudonym(self._key, image_id, str(self._settings.dataset_id)))
 
     def _new_folder(self, folder: str) -> str:
         """Return the new name of a folder; '' stays."""
         return names.renamed_folder(folder, self._key, self._settings) if folder else ''
 
-    def _reported(self, file: str) -> _Text:
+    def _reported(self, file: str) -> str:
         """Return the name of a file that is rejected."""
-        return self._plain(names.reported_name(file, self._key, self._settings))
+        return names.reported_name(file, self._key, self._settings)
 
-    def _repeated(self) -> Iterator[tuple[_Text, str, int]]:
-        """Yield (name, reason, row of ``found``) of each file whose id another one has already."""
-        for _, rows in itertools.groupby(self._db.execute(_TWICE), key=itemgetter(0)):
-            (_, kept, _), *others = rows
-            first = names.reported_name(kept, self._key, self._settings)
-            for _, file, row in others:
-                yield self._reported(file), f'differs from {first!r} only in case or extension', row
+    def _change(self, changes: Iterable[tuple[str, str]]) -> None:
+        """Reject files, given as (path below SRC, reason)."""
+        with contextlib.closing(NameTable()) as reasons, contextlib.closing(self._entries):
+            reasons.update(changes)
+            self._entries = Sorted(self._changed(entry, reasons) for entry in self._entries)
 
-    def _clashes(self) -> Iterator[tuple[str, int]]:
-        """Yield (reason, row of ``listing``) of each image whose name is the name of a folder."""
+    def _changed(self, data: bytes, reasons: NameTable) -> bytes:
+        """Return an entry, rejected if there is a reason to."""
+        entry = _entry(data)
+        reason = reasons.get(entry.file) if entry.reason is None else None
+        return data if reason is None else raw('\0'.join((self._reported(entry.file), entry.file, reason)))
+
+    def _repeated(self, hashes: set[int]) -> Iterator[tuple[str, str]]:
+        """Yield (file, reason) of each file whose id another one has already.
+
+        Args:
+            hashes: what such ids, and perhaps a few others, have.
+        """
+        found = ((_folded(entry.image_id), entry.file) for entry in self if entry.reason is None)
+        some = (raw('\0'.join(pair)) for pair in found if hash(pair[0]) in hashes)
+        with contextlib.closing(Sorted(some)) as rows:
+            for _, group in itertools.groupby((text(row).split('\0') for row in rows), key=itemgetter(0)):
+                (_, kept), *others = group
+                for _, file in others:
+                    yield file, f'differs from {self._reported(kept)!r} only in case or extension'
+
+    def _clashes(self) -> Iterator[tuple[str, str]]:
+        """Yield (file, reason) of each image whose name is the name of a folder."""
         folders = set[str]()
         for entry in self:
             folder = osp.dirname(entry.name).casefold() if entry.reason is None else ''
@@ -143,64 +147,15 @@ class Listing:
                 if folder.endswith(self._settings.extension):
                     folders.add(folder)
                 folder = osp.dirname(folder)
-        for row, entry in enumerate(self, 1):
+        for entry in self:
             if entry.reason is None and entry.name.casefold() in folders:
-                yield f'{entry.name!r} is also the name of a folder', row
+                yield entry.file, f'{entry.name!r} is also the name of a folder'
 
 
-class Names:
-    """A set of names in a temporary file, as :class:`Listing` has one."""
-
-    def __init__(self) -> None:
-        with _errors():
-            self._db = _temporary()
-            self._db.execute('CREATE TABLE names (name BLOB PRIMARY KEY) WITHOUT ROWID')
-
-    def add(self, name: str) -> bool:
-        """Add a name; returns whether it is new.
-
-        Raises:
-            OSError: the temporary file cannot be written.
-        """
-        with _errors():
-            return self._db.execute('INSERT OR IGNORE INTO names VALUES (?)', (_raw(name),)).rowcount > 0
-
-    def __contains__(self, name: str) -> bool:
-        """Return whether a name is there."""
-        with _errors():
-            return self._db.execute('SELECT 1 FROM names WHERE name = ?', (_raw(name),)).fetchone() is not None
-
-    def close(self) -> None:
-        """Remove the temporary file."""
-        self._db.close()
+def _entry(data: bytes) -> Entry:
+    return Entry(*text(data).split('\0', 2))
 
 
-def _temporary() -> sqlite3.Connection:
-    """Return a database in a file without a name, within a transaction that never ends."""
-    database = sqlite3.connect('', isolation_level=None)
-    database.execute(f'PRAGMA cache_size = -{_CACHE}')
-    database.execute('PRAGMA journal_mode = OFF')  # nothing is rolled back
-    database.execute('BEGIN')
-    return database
-
-
-@contextlib.contextmanager
-def _errors() -> Iterator[None]:
-    """Raise SQLite's errors, such as a full disk, as system errors.
-
-    Raises:
-        OSError: what SQLite says.
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = errno.ENOSPC if 'full' in str(error) else errno.EIO
-        raise OSError(code, f'{error}; choose another folder with TMPDIR', 'temporary file of the listing') from None
-
-
-def _text(data: bytes) -> str:
-    return data.decode('utf-8', 'surrogatepass')
-
-
-def _raw(text: str) -> bytes:
-    return text.encode('utf-8', 'surrogatepass')
+def _folded(image_id: str) -> str:
+    """Return what two ids have in common that are one on many file systems."""
+    return image_id.lower() if image_id.isascii() else unicodedata.normalize('NFC', image_id).casefold()

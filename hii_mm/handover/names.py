@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import json
 import os
 import os.path as osp
+import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -19,12 +20,21 @@ from ..files import StrPath, fsync_folder, locked, write_atomically
 from .layout import RESERVED
 from .parsing import parse_lines
 from .settings import Settings
+from .temporary import NameTable
 
 JOINER = '\u200d'  # in the names of some emoji
 MAX_NAME = 255  # bytes, on most file systems
+_SIMPLE = r'\w ()+,=@~&#-'  # in ASCII; what needs no second look in a name
+_SIMPLE_ID = (  # in tar files a dot becomes three characters
+    rf'(?!(?:{"|".join(map(re.escape, sorted(RESERVED)))})(?:[./]|\Z))[/{_SIMPLE}]{{0,{MAX_NAME // 4 - 1}}}[{_SIMPLE}]'
+)
+_is_simple = re.compile(_SIMPLE_ID, re.ASCII).fullmatch
 NOT_IMAGES = frozenset(
     {'', '.txt', '.json', '.csv', '.xml', '.md', '.html', '.pdf', '.zip', '.db', '.ini', '.yaml', '.yml'}
 )
+_not_images = '|'.join(extension[1:] for extension in sorted(NOT_IMAGES - {''}))
+# matches a path that any copy takes, as most are; the image id and the extension are the groups 1 and 2
+simple_file = re.compile(rf'({_SIMPLE_ID})(\.(?!(?i:{_not_images})\Z)\w{{1,8}})', re.ASCII).fullmatch
 
 
 class Entry(NamedTuple):
@@ -60,49 +70,6 @@ def folder_pseudonym(key: MasterKey, folder: str) -> str:
     return key.derive('hii-mm folder name v1', id_bytes(folder), length=16).hex()
 
 
-def _pseudonym(key: MasterKey, image_id: str, settings: Settings) -> str:
-    """Return the pseudonym of an image in the data set of these settings."""
-    return pseudonym(key, image_id, str(settings.dataset_id))
-
-
-def scan(src: str) -> Iterator[tuple[str, str | None]]:
-    """Yield each file of a folder, in any order; links to folders are not followed.
-
-    Yields:
-        The path below ``src``, and None or why it is rejected.
-
-    Raises:
-        OSError: a folder that cannot be read.
-    """
-    folders = ['']
-    while folders:
-        below = folders.pop()
-        try:
-            found = os.scandir(osp.join(src, below))
-        except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:
-                raise
-            yield below, 'a folder whose path is too long'
-            continue
-        with found:
-            for item in found:
-                path = f'{below}/{item.name}' if below else item.name
-                if not _is_folder(item):
-                    yield path, None
-                elif item.is_symlink():
-                    yield path, 'a symbolic link to a folder, which is not followed'
-                else:
-                    folders.append(path)
-
-
-def _is_folder(item: os.DirEntry[str]) -> bool:
-    """Return whether an entry is a folder, or a link to one; False where it cannot be told."""
-    try:
-        return item.is_dir()
-    except OSError:
-        return False
-
-
 def renamed_folder(folder: str, key: MasterKey, settings: Settings) -> str:
     """Return the folder of renamed files: a pseudonym for each name on the path, except for classes that are kept."""
     parts = folder.split('/')
@@ -129,11 +96,11 @@ def to_id(name: str, settings: Settings) -> str:
 
 def reported_name(file: str, key: MasterKey, settings: Settings) -> str:
     """Return the name of a source file that the trainer may see."""
-    return _pseudonym(key, osp.splitext(file)[0], settings) if settings.rename else file
+    return pseudonym(key, osp.splitext(file)[0], str(settings.dataset_id)) if settings.rename else file
 
 
 def source_name(name: str, settings: Settings) -> str:
-    """Return what an encrypted image and its source have in common: a key of :func:`sources`."""
+    """Return what an encrypted image and its source have in common: a group of :func:`.sources.sources_of`."""
     return osp.splitext(osp.basename(name))[0] if settings.rename else to_id(name, settings)
 
 
@@ -159,38 +126,9 @@ def reject_reason(image_id: str, extension: str, settings: Settings) -> str | No
     return None
 
 
-def _is_simple(image_id: str) -> bool:
-    """Return whether a path is sound in any copy, as most are: short, printable ASCII, nothing reserved."""
-    short = len(image_id) <= MAX_NAME // 4  # in tar files a dot becomes three characters
-    return short and image_id.isascii() and image_id.isprintable() and image_id.partition('/')[0] not in RESERVED
-
-
 def _is_longer(name: str, most: int) -> bool:
     """Return whether a name has more than so many bytes; a character has at most 4."""
     return 4 * len(name) > most and len(os.fsencode(name)) > most
-
-
-def sources(src: str, settings: Settings, key: MasterKey | None) -> dict[str, list[str]]:
-    """Return everything in SRC that an image of the copy could come from.
-
-    Args:
-        src: the real path of the source folder.
-        settings: of the copy.
-        key: for pseudonyms; may be None without ``rename``.
-
-    Returns:
-        ``{image id, or pseudonym with rename: [paths below SRC]}``; images come
-        before files of the same name, such as labels.
-    """
-    found: dict[str, list[str]] = {}
-    for file, reason in scan(src):
-        image_id = osp.splitext(file)[0]
-        if reason is None:
-            name = _pseudonym(key, image_id, settings) if settings.rename and key is not None else image_id
-            found.setdefault(name, []).append(file)
-    for files in found.values():
-        files.sort(key=lambda file: (reject_reason(*osp.splitext(file), settings) is not None, file))
-    return found
 
 
 class _NameRow(msgspec.Struct):
@@ -214,19 +152,28 @@ class NameMap:
         Raises:
             KeyFileError: the file is missing or damaged.
         """
-        return {row.name: row.file for row in parse_lines(self.path, _NameRow, KeyFileError)}
+        return dict(self._rows())
 
-    def add(self, rows: Mapping[str, str]) -> None:
-        """Add ``{pseudonym: path below SRC}``; the rows of other runs stay.
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[NameTable]:
+        """Hold what :meth:`read` returns in a temporary file."""
+        with contextlib.closing(NameTable()) as table:
+            table.update(self._rows())
+            yield table
+
+    def add(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Add (pseudonym, path below SRC); the rows of other runs stay.
 
         Raises:
             KeyFileError: the file exists and is damaged.
         """
-        with locked(self.path + '.lock', wait=True):
-            known = self.read() if osp.exists(self.path) else {}
-            if rows.items() <= known.items():
-                return
-            known.update(rows)
-            lines = (json.dumps({'name': name, 'file': known[name]}) + '\n' for name in sorted(known))
-            write_atomically(self.path, ''.join(lines).encode(), mode=0o600)
-            fsync_folder(osp.dirname(self.path) or '.')
+        with locked(self.path + '.lock', wait=True), contextlib.closing(NameTable()) as known:
+            if osp.exists(self.path):
+                known.update(self._rows())
+            if known.update(rows):
+                lines = (json.dumps({'name': name, 'file': file}).encode() + b'\n' for name, file in known)
+                write_atomically(self.path, lines, mode=0o600)
+                fsync_folder(osp.dirname(self.path) or '.')
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        return ((row.name, row.file) for row in parse_lines(self.path, _NameRow, KeyFileError))

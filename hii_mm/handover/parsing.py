@@ -82,6 +82,6 @@ def parse_lines(path: StrPath, kind: type[T], error: type[HiiError]) -> Iterator
     try:
         with open_regular(path) as file:
             for number, line in enumerate(file, 1):
-                yield parse(line, kind, f'{path!r}, line {number}', error)
+                yield parse_row(line, kind, f'{path!r}, line {number}', error)
     except OSError as problem:
         raise error(f'{path!r} cannot be read: {problem.strerror}') from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -18,6 +19,10 @@ from ..version import __version__
 from .coco import AnnotationFile
 from .listing import Listing
 from .settings import Settings
+from .temporary import text
+
+# the first folder in the new name of each entry that is not rejected, see Listing.texts
+_CLASS = re.compile(rb'(?:^|\0\0)([^\0/]+)/[^\0]*\0[^\0]+(?=\0\0)')
 
 
 class CocoHead(msgspec.Struct):
@@ -66,11 +71,10 @@ class Run(msgspec.Struct, omit_defaults=True):
 
 def describe(settings: Settings, key: MasterKey, listing: Listing, annotations: Sequence[AnnotationFile]) -> Run:
     """Return the run that encrypts the files of a listing."""
-    digest, classes = hashlib.sha256(), set[str]()
-    for name, file, reason in listing:
-        digest.update(f'({name!r}, {file!r}, {reason!r})'.encode())
-        if reason is None and '/' in name:
-            classes.add(name.partition('/')[0])
+    digest, classes = hashlib.sha256(), set[bytes]()
+    for stored in listing.texts():
+        digest.update(stored)
+        classes.update(_CLASS.findall(stored))
     for part in annotations:
         digest.update(sha256_file(part.path)[0].encode() + part.prefix.encode())
     packages = {name: metadata.version(name) for name in ('numpy', 'pillow', 'cryptography')}
@@ -85,7 +89,7 @@ def describe(settings: Settings, key: MasterKey, listing: Listing, annotations: 
         listing=key.derive('hii-mm listing v1', digest.digest(), length=8).hex(),
     )
     if settings.format == 'shards' and not annotations:
-        run.classes = sorted(classes)
+        run.classes = sorted(map(text, classes))
     return run
 
 

@@ -19,7 +19,6 @@ from . import names, safety
 from .file_checker import FileChecker
 from .job import encrypted
 from .layout import ANNOTATIONS, MANIFEST, REJECTS, WORK, safe_name
-from .listing import Names
 from .manifest import Manifest
 from .parsing import parse_lines
 from .pool import ordered
@@ -28,6 +27,8 @@ from .results import Problem, Verification
 from .rows import FileRow, Reject, Row
 from .settings import Settings
 from .sizes import WRONG_SUM, check_size
+from .sources import images_first, sources_of
+from .temporary import Groups, Names
 
 
 def verify(
@@ -110,7 +111,12 @@ class _Check:
             self._check_file(row, deep=self._result.deep or not tarred)
             if tarred:
                 self._shards.add(row.name)
-        sources = {} if self._src is None else names.sources(self._src, manifest.settings, self._key)
+        sources = Groups(()) if self._src is None else sources_of(self._src, manifest.settings, self._key)
+        with contextlib.closing(sources):
+            self._check_listed(manifest, sources, workers, progress)
+
+    def _check_listed(self, manifest: Manifest, sources: Groups, workers: int, progress: Progress) -> None:
+        """Check every image, and that nothing is left in the copy or in ``sources``."""
         try:
             self._check_images(manifest, sources, workers, progress)
         except ManifestError as error:
@@ -130,9 +136,7 @@ class _Check:
         if problem is not None:
             self.report(row.name, problem)
 
-    def _check_images(
-        self, manifest: Manifest, sources: dict[str, list[str]], workers: int, progress: Progress
-    ) -> None:
+    def _check_images(self, manifest: Manifest, sources: Groups, workers: int, progress: Progress) -> None:
         """Check every image, and remove from ``sources`` those that became one."""
         settings = manifest.settings
         args = (self._dst, settings, self._key, self._src, self._result.deep)
@@ -144,9 +148,7 @@ class _Check:
             if reason is not None:
                 self.report(name, reason)
 
-    def _images(
-        self, manifest: Manifest, sources: dict[str, list[str]]
-    ) -> Iterator[tuple[Row, bytes | None, list[str]]]:
+    def _images(self, manifest: Manifest, sources: Groups) -> Iterator[tuple[Row, bytes | None, list[str]]]:
         """Yield each row, its content if from a tar file, and the source files it may come from."""
         settings = manifest.settings
         rows = manifest.rows(self._key)
@@ -160,9 +162,11 @@ class _Check:
                 used.add(row.shard)
             if row.shard is None and not self._known.add(row.name):
                 self.report(row.name, 'listed twice in the manifest')
-            files = sources.pop(names.source_name(row.name, settings), [])
-            if self._src is not None and not files:
-                self.report(row.name, 'SRC has no image that it comes from')
+            files = list[str]()
+            if self._src is not None:
+                files = images_first(sources.pop(names.source_name(row.name, settings)), settings)
+                if not files:
+                    self.report(row.name, 'SRC has no image that it comes from')
             yield row, data, files
         for shard in sorted(self._shards - used):
             self.report(shard, 'the manifest lists no image in it')
@@ -186,7 +190,7 @@ class _Check:
                 if below not in self._known:
                     self.report(below, 'not in the manifest')
 
-    def _check_left_out(self, manifest: Manifest, sources: dict[str, list[str]]) -> None:
+    def _check_left_out(self, manifest: Manifest, sources: Groups) -> None:
         """Report source files that are neither in the copy nor among its rejects."""
         if any(row.name.startswith(f'{ANNOTATIONS}/') for row in manifest.files):
             return  # of a COCO data set only the images in the annotation files are encrypted
@@ -196,9 +200,10 @@ class _Check:
                 rejected = {row.name for row in parse_lines(osp.join(self._dst, REJECTS), Reject, CopyError)}
             except CopyError:
                 return  # its checksum is wrong, which is reported already
-        for common, files in sources.items():
-            if (common if manifest.settings.rename else files[0]) not in rejected:
-                self.report(files[0], 'in SRC, but neither in the copy nor among its rejects')
+        for common, files in sources.left():
+            first = images_first(files, manifest.settings)[0]
+            if (common if manifest.settings.rename else first) not in rejected:
+                self.report(first, 'in SRC, but neither in the copy nor among its rejects')
 
 
 class Checker:

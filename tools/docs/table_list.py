@@ -138,6 +138,15 @@ TABLES = {
         having('photos'),
     ),
     'transforms': Table('transforms', (Column('image', 'shape'), Column('job', 'job'), *TIMED)),
+    'annotations': Table(
+        'annotations',
+        (
+            Column('image', 'shape'),
+            Column('what moves, 8 objects', 'job'),
+            Column('us', 'us', '{:.0f}'),
+            Column('share of decoding', 'share', '{:.2f}'),
+        ),
+    ),
     'batches': Table(
         'batches',
         (
@@ -195,6 +204,7 @@ TABLES = {
             Column('peak memory', 'mebibytes', '{:.0f} MiB'),
             Column('to the first row', 'mebibytes_ratio', '{:.1f}'),
             Column('start of --resume', 'resume_start_seconds', '{:.1f} s'),
+            Column('of that, CPU', 'resume_start_cpu_seconds', '{:.1f} s'),
             Column('verify', 'verify_seconds', '{:.1f} s'),
         ),
         having('images'),
@@ -203,6 +213,8 @@ TABLES = {
         'scale',
         (
             Column('picture', 'pixels'),
+            Column('file', 'file'),
+            Column('--fit', 'fit'),
             Column('peak memory', 'mebibytes', '{:.0f} MiB'),
             Column('in decoded pictures', 'decoded', '{:.2f}'),
         ),

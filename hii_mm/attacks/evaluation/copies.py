@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os.path as osp
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from ...handover.layout import ANNOTATIONS
 from ...handover.reader import pictures, row_bytes
 from ...handover.rows import Row
 from ...handover.safety import check_outside_copy, load_key
+from ...handover.sources import images_first, sources_of
 from ...images import decode, decode_as, read_file
 from .cases import Case
 
@@ -120,7 +122,8 @@ class _Truth:
             )
         if self.settings.rename and not self.key:
             raise SourceError('the copy was renamed: give the key (--key) to find the plain image of each picture')
-        self.files = {name: files[0] for name, files in names.sources(src, self.settings, self.key).items()}
+        with contextlib.closing(sources_of(src, self.settings, self.key)) as found:
+            self.files = {name: images_first(files, self.settings)[0] for name, files in found.left()}
 
     def of(self, row: Row, encrypted: np.ndarray) -> tuple[np.ndarray, Plan | None]:
         """Return the plain pixels that were encrypted, and their plan, if the key is known.

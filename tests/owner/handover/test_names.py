@@ -192,6 +192,11 @@ def test_the_map_of_names_is_private_and_grows(tmp_path, src, key):
     path = tmp_path / 'key.names.jsonl'
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert sorted(NameMap(path).read().values()) == [f'{i:02}.png' for i in range(24)]
+    before = path.stat().st_ino
+    NameMap(path).add(NameMap(path).read().items())
+    assert path.stat().st_ino == before  # nothing is written where nothing is new
+    NameMap(path).add([('0', 'new.png')])
+    assert len(NameMap(path).read()) == 25 and path.stat().st_ino != before
 
 
 @pytest.mark.parametrize('line', ['nonsense\n', '{"name": "a"}\n', '{"name": "a", "file": 1e999}\n', '[' * 100000])
