@@ -1,6 +1,6 @@
 """Compare mmdet's pipelines for COCO with and without encryption, alone and in a data loader.
 
-    python benchmarks/loading.py [--json FILE]
+    python benchmarks/loading.py [--rounds 20] [--json FILE]
 
 The training and test pipelines of configs/peyolos/peyolos-small-mi-p16_8xb1-150e_coco.py
 on scikit-image's and scikit-learn's photographs, saved as JPEGs of 640 x 480 with
@@ -57,6 +57,7 @@ def photographs(folder: str) -> list[dict[str, Any]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--rounds', type=int, default=20, help='measured runs of each pipeline (%(default)s)')
     record.add_argument(parser)
     args, rows = parser.parse_args(), []
     cv2.setNumThreads(1)
@@ -76,7 +77,7 @@ def main() -> None:
             kinds = {'plain': plain, 'PatchMixup': mixed, 'PatchShuffle': shuffled}
             sets = {name: Images(Compose(steps), images) for name, steps in kinds.items()}
             for how, job in (('pipeline alone', alone), ('data loader', loaded)):
-                times = medians({name: job(data) for name, data in sets.items()}, rounds=20)
+                times = medians({name: job(data) for name, data in sets.items()}, args.rounds)
                 for name, seconds in times.items():
                     micros, ratio = seconds / len(images) / REPEATS * 1e6, seconds / times['plain']
                     what = f'{part}, {how}, {name}'

@@ -24,6 +24,7 @@ KINDS = {
     'VisionTransformer (mmpretrain)': lambda: VisionTransformer(arch='deit-small'),
     'PEViT': lambda: PEViT(arch='deit-small'),
     'PEViT with reference encoding': lambda: PEViT(arch='deit-small', reference_encoding=True),
+    'PEViT with patch_dropout 0.5': lambda: PEViT(arch='deit-small', patch_dropout=0.5),
 }
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 

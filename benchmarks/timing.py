@@ -22,6 +22,11 @@ def medians(jobs: dict[str, Job], rounds: int, warm: int = 2) -> dict[str, float
         rounds: measured runs of each.
         warm: runs before, not measured.
     """
+    return {name: statistics.median(times) for name, times in timed(jobs, rounds, warm).items()}
+
+
+def timed(jobs: dict[str, Job], rounds: int, warm: int = 2) -> dict[str, list[float]]:
+    """Return the seconds of each run of each job, see :func:`medians`."""
     taken: dict[str, list[float]] = {name: [] for name in jobs}
     for count in range(warm + rounds):
         for name, job in jobs.items():
@@ -29,7 +34,7 @@ def medians(jobs: dict[str, Job], rounds: int, warm: int = 2) -> dict[str, float
             job()
             if count >= warm:
                 taken[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in taken.items()}
+    return taken
 
 
 def peak(step: Job, device: str) -> int:

@@ -92,9 +92,12 @@ def main() -> None:
     run('test', config, checkpoint, '--work-dir', args.work_dir, '--out', out)
 
     import numpy as np
+    import torch
 
     from hii_mm.encryption import Scheme
     from hii_mm.training.config import read_config
+
+    torch.set_num_threads(1)  # as in training: with more, tiny operators wait for each other on a busy machine
 
     cfg = read_config(config)
     from mmengine.registry import DATASETS, init_default_scope

@@ -9,10 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from mmcv.cnn.bricks.drop import DropPath
 from mmengine.model.weight_init import trunc_normal_
 from mmpretrain.models import VisionTransformer
+from timm.layers import PatchDropout
 from torch import Tensor, nn
 
+from ..encryption.checks import share
+from ..errors import InvalidValueError
 from ..registry import MODELS, register
 
 
@@ -30,6 +34,9 @@ class PEViT(VisionTransformer):
         reference_encoding: add the paper's reference-based encoding (RPE) to
             the patch embeddings x, with one learned vector r:
             ``x + sigmoid(W2 relu(W1 (x - r) + b1) + b2)``.
+        patch_dropout: share of the patches, in [0, 1), that training leaves
+            out, drawn anew for each image and step (Liu et al., "PatchDropout",
+            arXiv 2208.07220). Saves time and memory; the class token stays.
         **kwargs: as mmpretrain's VisionTransformer. ``arch`` 'deit-tiny',
             'deit-small' and 'deit-base' are the paper's sizes ('small' is
             another network); ``interpolate_mode`` has no effect.
@@ -37,13 +44,25 @@ class PEViT(VisionTransformer):
     Attributes:
         mix_grid: None: it reads mixed images as any others.
         mixes_inside: False.
+
+    Raises:
+        InvalidTypeError, InvalidValueError: ``patch_dropout`` outside [0, 1), or
+            together with ``out_type='featmap'``, which needs every patch.
     """
 
     mix_grid = None
     mixes_inside = False
 
-    def __init__(self, *args: Any, reference_encoding: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, reference_encoding: bool = False, patch_dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.patch_dropout = PatchDropout(share('patch_dropout', patch_dropout), num_prefix_tokens=0)
+        if patch_dropout and self.out_type == 'featmap':
+            raise InvalidValueError(
+                f"patch_dropout {patch_dropout} leaves holes in out_type 'featmap': use 0, or another out_type"
+            )
+        for layer in self.modules():
+            if isinstance(layer, DropPath):
+                layer.drop_prob = float(layer.drop_prob)  # torch.compile cannot branch on NumPy's
         del self.pos_embed
         self.pos_embed = None
         self.reference = None
@@ -89,7 +108,7 @@ class PEViT(VisionTransformer):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(B, C, H, W) -> one output for each of ``out_indices``, in the form of ``out_type``."""
         x, hw = self.patch_embed(x)  # (B, N, D)
-        x = self.encode(x)
+        x = self.encode(self.patch_dropout(x))  # in training (B, kept, D)
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)  # (B, 1 + N, D)
         x = self.pre_norm(self.drop_after_pos(x))

@@ -18,7 +18,7 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..encryption.checks import one_of, pair
+from ..encryption.checks import one_of, pair, share
 from ..errors import InvalidValueError
 from ..registry import MODELS, register
 
@@ -46,6 +46,11 @@ def sine_cosine(down: int, across: int, rows: int, cols: int, dims: int) -> Tens
     rates = 100.0 ** (-torch.arange(dims // 4) / (dims // 4))
     y, x = (places.flatten()[:, None] * rates for places in torch.meshgrid(y, x, indexing='ij'))
     return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], dim=1)
+
+
+def taken(x: Tensor, index: Tensor) -> Tensor:
+    """(B, L, D), int64 (B, K) -> (B, K, D): the tokens of each image at ``index``."""
+    return x.gather(1, index[..., None].expand(-1, -1, x.shape[-1]))
 
 
 class PlainPatchEmbed(nn.Module):
@@ -152,6 +157,9 @@ class YOLOSBackbone(BaseModule):
             the image, queries equal to keys, Xavier's and He's scale for the
             layers. False is the released start, all normal of 0.02, which
             expects a pre-trained checkpoint.
+        patch_dropout: share of the patches, in [0, 1), that training leaves
+            out after the position embedding, drawn anew for each image and
+            step (Liu et al., "PatchDropout", arXiv 2208.07220).
         init_cfg: as in mmengine.
 
     Raises:
@@ -172,6 +180,7 @@ class YOLOSBackbone(BaseModule):
         in_channels: int = 3,
         with_cp: bool = False,
         from_scratch: bool = False,
+        patch_dropout: float = 0.0,
         init_cfg: Any = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -180,7 +189,7 @@ class YOLOSBackbone(BaseModule):
         dims, layers, heads = SIZES[arch] if isinstance(arch, str) else arch
         if from_scratch and dims % 4:
             raise InvalidValueError(f'from_scratch needs a width that is a multiple of 4, got {arch!r}')
-        self.from_scratch = from_scratch
+        self.from_scratch, self.patch_dropout = from_scratch, share('patch_dropout', patch_dropout)
         self.embed_dims, self.num_det_tokens = dims, num_det_tokens
         self.mask_padding, self.with_cp = mask_padding, with_cp
         embed = dict(patch_embed or {'type': 'PlainPatchEmbed'})
@@ -285,6 +294,15 @@ class YOLOSBackbone(BaseModule):
         inside = [((rows < h)[:, None] & (cols < w)).flatten() for h, w in grids]
         return F.pad(torch.stack(inside), (1, self.num_det_tokens), value=True)[:, None, None]
 
+    def _kept(self, batch: int, count: int, device: torch.device) -> Tensor | None:
+        """Draw which tokens each image keeps in training: int64 (B, 1 + kept + T), or None for all."""
+        if not (self.training and self.patch_dropout):
+            return None
+        kept = max(1, int(count * (1 - self.patch_dropout)))
+        patches = 1 + torch.rand(batch, count, device=device).argsort(dim=1)[:, :kept]
+        det = torch.arange(count + 1, count + 1 + self.num_det_tokens, device=device)
+        return torch.cat([torch.zeros_like(patches[:, :1]), patches, det.expand(batch, -1)], dim=1)
+
     def forward(
         self, x: Tensor, img_shapes: Sequence[tuple[int, int]] | None = None, with_patches: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
@@ -299,6 +317,9 @@ class YOLOSBackbone(BaseModule):
         Returns:
             The detection tokens after the last norm, or (tokens, patches),
             both after it.
+
+        Raises:
+            InvalidValueError: ``with_patches`` in training with ``patch_dropout``.
         """
         x = self.patch_embed(x)
         size, stride = tuple(x.shape[-2:]), self.patch_embed.stride
@@ -310,12 +331,22 @@ class YOLOSBackbone(BaseModule):
         batch = x.shape[0]  # not len(x), which tracing would keep
         x = torch.cat([self.cls_token.expand(batch, -1, -1), x, self.det_token.expand(batch, -1, -1)], dim=1)
         x = x + self._positions(self.pos_embed, grids, size)
+        kept = self._kept(batch, size[0] * size[1], x.device)
+        if kept is not None:
+            if with_patches:
+                raise InvalidValueError(
+                    f'patch_dropout {self.patch_dropout} leaves out patches whose losses patch_loss_weight asks for: '
+                    'set one of the two to 0'
+                )
+            x = taken(x, kept)
+            mask = None if mask is None else mask.expand(batch, -1, -1, -1).gather(3, kept[:, None, None])
         for i, block in enumerate(self.blocks):
             if self.with_cp and x.requires_grad:
                 x = checkpoint(block, x, mask, use_reentrant=False)
             else:
                 x = block(x, mask)
             if self.mid_pos_embed is not None and i < len(self.mid_pos_embed):
-                x = x + self._positions(self.mid_pos_embed[i], grids, size)
+                table = self._positions(self.mid_pos_embed[i], grids, size)
+                x = x + (table if kept is None else taken(table.expand(batch, -1, -1), kept))
         tokens = self.norm(x[:, -self.num_det_tokens :])
         return (tokens, self.norm(x[:, 1 : -self.num_det_tokens])) if with_patches else tokens
