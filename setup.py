@@ -1,33 +1,40 @@
 """hii_mm: a plug-in for the OpenMMLab toolboxes. Tool settings are in pyproject.toml."""
 
-import os
 import os.path as osp
 import shutil
+import tempfile
 
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = osp.dirname(osp.abspath(__file__))
-MIM = ('configs', 'tools', 'model-index.yml')  # what mim and mmengine look for in <package>/.mim
+MIM = ('configs', 'tools', 'model-index.yml')  # what mim and hii-mm mm look for in <package>/.mim
+# onedl-mim 0.5.1 takes the first path in RECORD for the package's folder. Installers sort RECORD, in which
+# '../../../bin/hii-mm' comes before 'hii_mm/'; '+' comes before '.'.
+MIM_ROOTS = ('hii_mm', '+hii_mm')
+BUILD = tempfile.TemporaryDirectory(
+    prefix='hii-mm-build-'
+)  # a build folder in the checkout has a second set of configs
 
 
 class BuildWithMim(build_py):
-    """Build, and put ``MIM`` into the package: as links in an editable install, else as copies."""
+    """Build, and copy ``MIM`` into the wheel. mim finds that of an editable install in the checkout."""
 
     def run(self):
-        """Build, then add ``MIM``."""
+        """Build, then copy ``MIM``."""
         super().run()
-        mim = osp.join(ROOT if self.editable_mode else self.build_lib, 'hii_mm', '.mim')
-        shutil.rmtree(mim, ignore_errors=True)
-        os.makedirs(mim)
-        for name in MIM:
-            source, target = osp.join(ROOT, name), osp.join(mim, name)
-            if self.editable_mode:
-                os.symlink(osp.relpath(source, mim), target)
-            elif osp.isdir(source):
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__'))
-            else:
-                shutil.copy(source, target)
+        shutil.rmtree(osp.join(ROOT, 'hii_mm', '.mim'), ignore_errors=True)  # left by mim or by an earlier setup.py
+        for root in () if self.editable_mode else MIM_ROOTS:
+            for name in MIM:
+                self.copy_mim(osp.join(ROOT, name), osp.join(self.build_lib, root, '.mim', name))
+
+    def copy_mim(self, source, target):
+        """Copy a file or a folder, without byte code."""
+        self.mkpath(osp.dirname(target))
+        if osp.isdir(source):
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__', 'work_dirs'))
+        else:
+            shutil.copy(source, target)
 
 
 def version():
@@ -53,6 +60,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['hii_mm', 'hii_mm.*']),
     cmdclass={'build_py': BuildWithMim},
+    options={'build': {'build_base': BUILD.name}},
     python_requires='>=3.11',
     package_data={'hii_mm': ['py.typed', 'attacks/report/*.j2', 'attacks/shipped/*']},
     install_requires=['cryptography>=42', 'msgspec>=0.19', 'numpy>=1.26', 'pillow>=10.3', 'tqdm>=4.60'],
@@ -61,6 +69,7 @@ setup(
             'torch>=2.4',
             'torchvision',
             'timm>=1.0.31',
+            'matplotlib<3.11',  # mmpretrain's browse_dataset calls a private function that 3.11 changed
             'onedl-mmengine>=0.10.12,<0.11',
             'onedl-mmcv>=2.3.6,<2.4',
             'onedl-mmdetection>=3.5.1,<3.6',
@@ -70,6 +79,7 @@ setup(
             'torch>=2.4',
             'torchvision',
             'timm>=1.0.31',
+            'matplotlib<3.11',
             'mmengine==0.10.7',
             'mmcv-lite==2.1.0',
             'mmdet==3.3.0',
@@ -99,7 +109,9 @@ setup(
             'numba',
             'onnx',
             'onnxruntime',
+            'pip',
             'pre-commit',
+            'psutil',
             'pytest',
             'pytest-xdist',
             'rapidocr>=3.10,<4',

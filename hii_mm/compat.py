@@ -82,13 +82,26 @@ def ops_kind() -> str:
 
 
 class _MissingOps(types.ModuleType):
-    """Stand-in for mmcv's compiled ops; each op raises when it is called."""
+    """Stand-in for mmcv's compiled ops: ``nms`` is torchvision's, any other op raises when it is called."""
 
     __file__ = None
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.__spec__ = importlib.machinery.ModuleSpec(name, loader=None)  # mmengine calls find_spec for it
+
+    @staticmethod
+    def nms(boxes: Any, scores: Any, iou_threshold: float, offset: int) -> Any:
+        """Return the indices of the boxes (N, 4), xyxy, to keep, best score first.
+
+        Raises:
+            RuntimeError: ``offset`` 1, which counts the last pixel into a box.
+        """
+        if offset:
+            raise RuntimeError(f'without the compiled ops of mmcv, nms takes offset 0, got {offset}')
+        from torchvision.ops import nms
+
+        return nms(boxes, scores, iou_threshold)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith('__'):

@@ -3,12 +3,30 @@
 For configs: ``custom_imports = dict(imports=['hii_mm.register'])``. Names with
 the scope, such as ``type='hii_mm.PatchShuffle'``, need no import.
 
+mmpretrain's ``list_models`` and ``get_model`` then know the models of
+``model-index.yml``, too.
+
 Raises:
     StackError: no usable set of mm packages is installed.
 """
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from .registry import registered_names
+from .shipped import shipped
+
+
+def add_to_model_hub() -> None:
+    """Add the models of ``model-index.yml`` to mmpretrain's hub of models, once."""
+    from mmpretrain.apis.model import ModelHub
+
+    configs = shipped('hii_mm', 'configs')
+    if configs is not None:
+        ModelHub.register_model_index(configs.parent / 'model-index.yml', config_prefix=configs.parent)
+
 
 registered_names()
+if find_spec('mmpretrain'):
+    add_to_model_hub()

@@ -1,4 +1,4 @@
-# FashionDet (tools/dataset_converters/fashion_det.py): what YOLOS-mini and PEYOLOS-mini share.
+# FashionDet (tools/dataset_converters/fashion_det.py): what YOLOS-mini and PEYOLOS-mini share. One thread.
 default_scope = 'mmdet'
 custom_imports = dict(imports=['hii_mm.register'], allow_failed_imports=False)
 
@@ -39,6 +39,8 @@ auto_scale_lr = dict(base_batch_size=32)
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=1),
+    visualization=dict(type='DetVisualizationHook'),
 )
-visualizer = dict(type='DetLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])  # DetInferencer needs one
+visualizer = dict(type='DetLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer')
 randomness = dict(seed=0)
+custom_hooks = [dict(type='hii_mm.TorchThreads', num_threads=1)]  # its operators are tiny; see the hook

@@ -1,5 +1,5 @@
 # A small classifier of Fashion-MNIST: what PEViT-mini and its plain baseline share.
-# 20 epochs, so that two CPU cores need minutes. With a file of datasets/.
+# 20 epochs, so that a CPU needs minutes, on one thread. With a file of datasets/.
 default_scope = 'mmpretrain'
 custom_imports = dict(imports=['hii_mm.register'], allow_failed_imports=False)
 
@@ -38,5 +38,8 @@ auto_scale_lr = dict(base_batch_size=128)
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=39),
     checkpoint=dict(type='CheckpointHook', interval=5, max_keep_ckpts=1),
+    visualization=dict(type='VisualizationHook'),
 )
+visualizer = dict(type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 randomness = dict(seed=0)
+custom_hooks = [dict(type='hii_mm.TorchThreads', num_threads=1)]  # its operators are tiny; see the hook

@@ -50,6 +50,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _command(config: str) -> str:
-    """Return the command that trains: that of the checkout or of mim."""
+    """Return the command that trains: that of the checkout, or the one of the installed package."""
     tool = os.path.join('tools', 'train.py')
-    return f'python {tool} {config}' if os.path.isfile(tool) else f'mim train hii_mm {config}'
+    return f'python {tool} {config}' if os.path.isfile(tool) else f'hii-mm mm hii_mm/train {config}'

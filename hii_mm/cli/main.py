@@ -32,6 +32,7 @@ COMMANDS = {
     'init': 'write a config that trains on your own data',
     'predict': 'predict with a trained model, on plain and on encrypted pictures',
     'info': 'say how the images are encrypted that a checkpoint, a copy or a config is for',
+    'mm': 'run a tool of mmdet, mmpretrain or hii_mm',
     'attack': 'attack encrypted images and report what was recovered',
     'attack-train': 'train an attack that learns, on public photos',
     'doctor': 'check the installation',

@@ -198,10 +198,11 @@ def _text(
         f'train_cfg = dict(by_epoch=True, max_epochs={epochs}, val_interval={each})',
         "optim_wrapper = dict(optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05), clip_grad=dict(max_norm=1.0))",
         *_schedule(epochs),
-        f"default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval={each}, max_keep_ckpts=1))",
+        f"default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval={each}, max_keep_ckpts=1),",
+        f"    visualization=dict(type='{'Det' * (scope == 'mmdet')}VisualizationHook'))",
+        f"visualizer = dict(type='{'DetLocal' if scope == 'mmdet' else 'Universal'}Visualizer', name='visualizer',",
+        "    vis_backends=[dict(type='LocalVisBackend')])",
     ]
-    if scope == 'mmdet':
-        lines += ["visualizer = dict(type='DetLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])"]
     return '\n'.join(lines) + '\n'
 
 

@@ -51,10 +51,10 @@ def shuffle_annotations(results: Results, plan: Plan, bbox_mode: str) -> None:
             if results.get(key) is not None:
                 results[key] = results[key][source]
         results['gt_instance_ids'] = source.astype(np.int64)
-        if masks is not None:
+        if masks is not None and bbox_mode == 'fragment':
+            masks.masks = within_boxes(masks.masks, moved, source)  # BitmapMasks(...) would copy them
+        elif masks is not None:
             masks = masks[source]
-            if bbox_mode == 'fragment':
-                masks.masks = within_boxes(masks.masks, moved)
     if masks is not None:
         results['gt_masks'] = masks
 
@@ -108,10 +108,8 @@ def _shuffle_masks(masks: Any, plan: Plan) -> Any:
     from mmdet.structures.mask import BitmapMasks
 
     h, w = plan.encrypted_shape
-    bits = masks.to_ndarray()
-    if len(bits):
-        moved = plan.apply_mask(np.ascontiguousarray(bits.transpose(1, 2, 0)).astype(np.uint8))
-        bits = np.ascontiguousarray(moved.transpose(2, 0, 1))
-    else:
-        bits = np.empty((0, h, w), np.uint8)
-    return BitmapMasks(bits, h, w)
+    bits = masks.to_ndarray().astype(np.uint8, copy=False)
+    moved = np.empty((len(bits), h, w), np.uint8)
+    for here, mask in zip(moved, bits):
+        here[...] = plan.apply_mask(mask)
+    return BitmapMasks(moved, h, w)

@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform
 from ..encryption import Scheme
 from ..registry import TRANSFORMS, register
 from .annotations import Results, mix_annotations, refuse_unmovable
+from .copies import refuse_encrypted
 
 
 @register(TRANSFORMS)
@@ -44,22 +45,28 @@ class PatchMixup(BaseTransform):
         grid: sub-patches along each side of a patch.
         remainder: 'error', 'pad' or 'crop', where H or W is not a multiple of
             the patch size.
+        strict: refuse a picture whose ``img_path`` lies in an encrypted copy.
 
     Attributes:
         scheme: the :class:`hii_mm.encryption.Scheme`.
 
     Raises:
         InvalidTypeError, InvalidValueError: a value that is not accepted, an
-            image that cannot be cut into patches, or results that hold
-            keypoints or proposals.
+            image that cannot be cut into patches, results that hold keypoints
+            or proposals, or a picture that is encrypted already.
     """
 
-    def __init__(self, patch_size: int | tuple[int, int] = 16, grid: int = 2, remainder: str = 'error') -> None:
+    def __init__(
+        self, patch_size: int | tuple[int, int] = 16, grid: int = 2, remainder: str = 'error', strict: bool = True
+    ) -> None:
         self.scheme = Scheme(patch_size, strategy='mixup', grid=grid, remainder=remainder)
+        self.strict = strict
 
     def transform(self, results: Results) -> Results:
         """Mix ``results['img']`` and shrink its annotations, in place."""
         refuse_unmovable(results, 'PatchMixup')
+        if self.strict:
+            refuse_encrypted(results, 'PatchMixup')
         plan = self.scheme.plan(np.shape(results['img']))
         results['img'] = plan.apply(results['img'])
         mix_annotations(results, plan)

@@ -22,6 +22,7 @@ from ..handover import Manifest
 from ..presets import warning
 from ..registry import TRANSFORMS, register
 from .annotations import Results, refuse_unmovable, shuffle_annotations
+from .copies import refuse_encrypted
 
 
 @register(TRANSFORMS)
@@ -92,6 +93,7 @@ class PatchShuffle(BaseTransform):
             folder of an encrypted copy, whose manifest names it. Pictures of
             another data set need an id of their own, see
             :func:`hii_mm.encryption.new_dataset_id`.
+        strict: refuse a picture whose ``img_path`` lies in an encrypted copy.
 
     Attributes:
         scheme: the :class:`hii_mm.encryption.Scheme`.
@@ -101,8 +103,8 @@ class PatchShuffle(BaseTransform):
             readable by other users.
         ManifestError: ``dataset`` is neither an id nor an encrypted copy.
         InvalidTypeError, InvalidValueError: a value that is not accepted, an
-            image that cannot be cut into patches, or results that hold
-            keypoints or proposals.
+            image that cannot be cut into patches, results that hold keypoints
+            or proposals, or a picture that is encrypted already.
     """
 
     def __init__(
@@ -118,12 +120,14 @@ class PatchShuffle(BaseTransform):
         return_permutation: bool = False,
         image_root: str | None = None,
         dataset: str | None = None,
+        strict: bool = True,
     ) -> None:
         self.scheme = Scheme(
             patch_size, gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, remainder=remainder
         )
         self.bbox_mode = checks.one_of('bbox_mode', bbox_mode, BBOX_MODES)
         self.return_permutation = return_permutation
+        self.strict = strict
         self.key, self.image_root = _variable(key), image_root
         if not (self.key is None) == (image_root is None) == (dataset is None):
             raise InvalidValueError(
@@ -172,6 +176,8 @@ class PatchShuffle(BaseTransform):
     def transform(self, results: Results) -> Results:
         """Shuffle ``results['img']`` and move its annotations, in place."""
         refuse_unmovable(results, 'PatchShuffle')
+        if self.strict:
+            refuse_encrypted(results, 'PatchShuffle')
         img = results['img']
         shape = np.shape(img)[:2]
         plan = self._plan(shape) if self.key is None else self._keyed_plan(shape, results['img_path'])

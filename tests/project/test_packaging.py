@@ -1,40 +1,39 @@
 """The wheel holds what mim and users look for; metadata and docs are true."""
 
 import re
-import subprocess
-import sys
 import zipfile
 
 import pytest
 import yaml
 
 from helpers import ROOT
+from helpers.wheels import build, source
 from hii_mm import __version__
 
 
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory):
-    """The wheel, built from a clean copy of the tracked files."""
-    copy, out = tmp_path_factory.mktemp('source'), tmp_path_factory.mktemp('wheel')
-    names = subprocess.run(
-        ['git', 'ls-files', '-co', '--exclude-standard'], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.splitlines()
-    for name in names:
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        (copy / name).write_bytes((ROOT / name).read_bytes())
-    command = [sys.executable, '-m', 'build', '--wheel', '--no-isolation', '--outdir', str(out), str(copy)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    return zipfile.ZipFile(next(out.glob('*.whl')))
+    """The wheel, built from the files of the checkout and what earlier builds left there."""
+    checkout = source(tmp_path_factory.mktemp('source'))
+    wheel = zipfile.ZipFile(build(checkout, tmp_path_factory.mktemp('wheel')))
+    assert not (checkout / 'hii_mm' / '.mim').exists()
+    assert [path.name for path in checkout.glob('build/lib/hii_mm/.mim/*')] == ['left_over.py'], 'built elsewhere'
+    return wheel
 
 
 def test_the_wheel_has_configs_tools_and_the_model_index(wheel):
     names = set(wheel.namelist())
-    for path in [*ROOT.glob('configs/**/*.py'), *ROOT.glob('tools/**/*.py'), ROOT / 'model-index.yml']:
-        assert f'hii_mm/.mim/{path.relative_to(ROOT).as_posix()}' in names
+    assert min(names).startswith('+hii_mm/.mim/'), (
+        'mim takes the first path, and +hii_mm is before the path of a command'
+    )
+    for root in ('hii_mm', '+hii_mm'):
+        for path in [*ROOT.glob('configs/**/*.py'), *ROOT.glob('tools/**/*.*'), ROOT / 'model-index.yml']:
+            assert '__pycache__' in path.parts or f'{root}/.mim/{path.relative_to(ROOT).as_posix()}' in names
     for path in ROOT.glob('hii_mm/**/*.py'):
         assert path.relative_to(ROOT).as_posix() in names or '.mim' in path.parts
     assert {'hii_mm/py.typed', *(path.relative_to(ROOT).as_posix() for path in ROOT.glob('hii_mm/**/*.j2'))} <= names
-    assert not [name for name in names if name.startswith(('tests/', 'configs/', 'tools/')) or '__pycache__' in name]
+    unwanted = ('tests/', 'configs/', 'tools/', 'build/')
+    assert not [name for name in names if name.startswith(unwanted) or '__pycache__' in name or 'left_over' in name]
 
 
 def test_the_base_install_needs_neither_torch_nor_mm(wheel):

@@ -1,5 +1,6 @@
 """Download Fashion-MNIST to data/fashion-mnist, or write scikit-learn's digits to data/digits if that fails.
 
+With ``--digits`` the digits are written at once, without network.
 Uses the files in data/fashion-mnist if they are complete; otherwise Debian's
 package dataset-fashion-mnist (``apt-get download`` and ``dpkg -x``, without
 root), and then the publisher's mirror. The SHA-256 of each unpacked file is
@@ -183,13 +184,18 @@ def main() -> None:
     """Get the data; write PNG files if asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--root', type=Path, default=Path('data'), help='folder of data sets (default: data)')
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument('--digits', action='store_true', help="write scikit-learn's digits; nothing is downloaded")
+    what.add_argument(
         '--png', type=Path, metavar='FOLDER', help='also write the images as FOLDER/{train,val}/<class>/*.png'
     )
     parser.add_argument(
         '--train', type=int, default=15000, metavar='N', help='with --png: the first N for training (15000)'
     )
     args = parser.parse_args()
+    if args.digits:
+        write_digits(args.root, '')
+        return
     try:
         source = prepare(args.root)
     except DataError as error:
@@ -200,11 +206,17 @@ def main() -> None:
         sys.exit('fashion-mnist: no source could be reached, so no images were written')
     if args.png:
         pictures(args.root / 'fashion-mnist', args.png, args.train)
-    if source:
-        return
-    folder = args.root / 'digits'
-    digits(folder)
-    print(f"fashion-mnist: no source could be reached; wrote scikit-learn's 1,797 digits to {folder} instead")
+    if not source:
+        write_digits(args.root, 'no source could be reached; ')
+
+
+def write_digits(root: Path, why: str) -> None:
+    """Write the digits to ``root``/digits and say so; without scikit-learn, end and say that it is needed."""
+    try:
+        digits(root / 'digits')
+    except ImportError as error:
+        sys.exit(f'fashion-mnist: {why}the digits need scikit-learn ({error}): pip install scikit-learn')
+    print(f"fashion-mnist: {why}wrote scikit-learn's 1,797 digits to {root / 'digits'}")
 
 
 if __name__ == '__main__':
