@@ -13,6 +13,7 @@ from hii_mm.attacks.solver.greedy import Greedy
 from hii_mm.attacks.solver.growth import NONE
 from hii_mm.attacks.solver.loops import LOST, consistent, normalised
 from hii_mm.attacks.solver.packing import pack
+from hii_mm.attacks.solver.regrowth import regrown, segments
 
 CASES = [(1, 0, (5, 6)), (2, 0, (5, 6)), (1, 7, (5, 6)), (4, 7, (2, 9)), (1, 0, (1, 9)), (1, 2, (9, 1)), (1, 0, (2, 2))]
 
@@ -184,6 +185,34 @@ def test_joined_parts_beat_growth_where_half_was_dropped():
         grown.append(right_share(alone, truth))
         found.append(right_share(solver.solve(), truth))
     assert np.mean(found) > np.mean(grown) + 0.05
+
+
+def test_growing_again_corrects_growth_where_few_were_dropped():
+    once, again = [], []
+    for seed in range(4):
+        right, down, truth = planted((10, 10), 3.5, seed, kept=80)
+        greedy, worth = Greedy(right, down, truth.shape), partial(value, right=right, down=down)
+        first = greedy.best(worth, 1)
+        found = regrown(greedy, first, worth, 30)
+        assert worth(found) >= worth(first)
+        assert sorted(found[found >= 0]) == list(range(80))
+        once.append(right_share(first, truth))
+        again.append(right_share(found, truth))
+    assert np.mean(again) > np.mean(once) + 0.1
+
+
+def test_segments_are_mutually_best_neighbours():
+    right, down, truth = planted((6, 6), 9.0)  # certain
+    grid = truth.copy()
+    grid[:, [2, 4]] = grid[:, [4, 2]]  # two columns change places
+    greedy, rng = Greedy(right, down, truth.shape), np.random.default_rng(0)
+    label = segments(greedy, grid, 0, rng)
+    columns = [set(part) for part in label.T.tolist()]
+    assert all(len(part) == 1 for part in columns)  # each column hangs together
+    assert columns[0] == columns[1] and len({*map(frozenset, columns)}) == 5
+    assert len(np.unique(segments(greedy, grid, 1, rng))) == 36  # all seams are cut
+    kept = label == label[0, 0]
+    assert (greedy.grow_from(grid, kept) == truth).all()
 
 
 def test_parts_that_do_not_fit_are_taken_apart():

@@ -8,8 +8,9 @@
    samples. Of all pictures the one with most expected right neighbours is kept:
    the highest value under the scores is often not the one with most of them.
 
-Where pieces were dropped, pictures with more false seams have the higher value; there the picture is
-joined from parts alone, and the parts are laid out.
+Where most pieces were dropped, pictures with more false seams have the higher value; there the picture is
+joined from parts alone, and the parts are laid out. Where few were dropped, it is grown again from its
+segments instead (:mod:`.regrowth`).
 
 Items are pieces, or (piece, turn) pairs where pieces were turned.
 """
@@ -23,6 +24,7 @@ from .greedy import Greedy
 from .growth import NONE
 from .joining import joined
 from .loops import ROUNDS, consistent
+from .regrowth import regrown
 
 HEAT = 3.0  # temperature of the samples, in units of the scores that agree around loops
 COOL = 1.5  # the same where places stay empty (pieces drift apart there), or where the scores are sure
@@ -31,6 +33,7 @@ LOWEST = -30.0  # such a score counts no worse than this
 MOVES, CHAINS = 2500, 4  # moves a place in each chain; chains
 MOST = 1_500_000  # moves of all chains at effort 1, however many places
 PARTS = 1024  # items at most that are joined to parts
+AGAIN = 30  # rounds of growing again, at effort 1
 WHOLE = 0.6  # share of the pieces, above which they hang together in one part (site percolation: 0.593)
 UNSEEN = 1e-3  # probability of neighbours that no sample has
 
@@ -85,9 +88,11 @@ class Assembler:
         sure = self._sure()
         tables = consistent(self.right, self.down, 0 if sure else ROUNDS)
         starts = int(np.clip(8 * 196 * self.twins / len(self.right), 2, 8))
-        first = Greedy(*tables, self.shape, self.twins, self.seed).best(lambda grid: value(grid, *tables), starts)
+        greedy = Greedy(*tables, self.shape, self.twins, self.seed)
+        first = greedy.best(lambda grid: value(grid, *tables), starts)
         if self.twins == 1 and sure and len(self.right) <= PARTS:
             first = max(first, joined(self._worth(), self.shape), key=self.value)
+            first = regrown(greedy, first, self.value, int(self.effort * AGAIN), self.seed)
         moves = self._moves()
         if not moves:
             return first
@@ -119,13 +124,13 @@ class Assembler:
         return np.where(grid >= 0, total / np.maximum(count, 1), 0)
 
     def _joined(self) -> np.ndarray:
-        """Return a picture that is joined from parts; or a grown one, where few places are empty and it is likelier."""
+        """Return a picture that is joined from parts; where few places are empty, or a grown one, and grown again."""
         found = joined(self._worth(), self.shape)
         if len(self.right) < WHOLE * found.size:
             return found
-        likely = Marginals(np.exp(self.right / 2), np.exp(self.down / 2))
-        grown = Greedy(self.right, self.down, self.shape, 1, self.seed).best(likely.expected)
-        return max(found, grown, key=likely.expected)
+        greedy = Greedy(self.right, self.down, self.shape, 1, self.seed)
+        first = max(found, greedy.best(self.value), key=self.value)
+        return regrown(greedy, first, self.value, int(self.effort * AGAIN), self.seed)
 
     def _worth(self) -> np.ndarray:
         """Return what each item right of another, and below it, is worth: float32 (2, N, N)."""

@@ -45,8 +45,20 @@ class Greedy:
 
     def grow(self, item: int) -> np.ndarray:
         """Place items one by one, always where the next one is most certain; int64 ``shape``."""
+        return self._grown([((self.shape[0], self.shape[1]), item)])
+
+    def grow_from(self, grid: np.ndarray, kept: np.ndarray) -> np.ndarray:
+        """Place all items but those of a grid that are kept, bool as ``grid``, one by one; int64 ``shape``."""
+        rows, cols = np.nonzero(kept & (grid >= 0))
+        # on a canvas of 2 * shape - 1 places, from 1 on: in the middle
+        down, right = (n - (int(at.min()) + int(at.max())) // 2 for n, at in zip(self.shape, (rows, cols)))
+        places = [((int(r) + down, int(c) + right), int(grid[r, c])) for r, c in zip(rows, cols)]
+        return self._grown(places)
+
+    def _grown(self, laid: list[tuple[tuple[int, int], int]]) -> np.ndarray:
         growth = Growth(self.fit, self.shape, self.twins, self.pieces, self.full)
-        growth.put((self.shape[0], self.shape[1]), item)
+        for place, item in laid:
+            growth.put(place, item)
         while growth.step():
             pass
         return growth.grid()
