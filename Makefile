@@ -59,6 +59,7 @@ bench: $(VENV)/.ready $(VENV)/.bench
 	$(PY) benchmarks/detectors.py
 	$(PY) benchmarks/loading.py
 	$(PY) benchmarks/batches.py
+	$(PY) benchmarks/annotations.py
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.ready
 	bash tools/dev/setup_env.sh bench $(VENV)

@@ -22,8 +22,15 @@ from mmengine.registry import MODELS as ROOT_MODELS  # noqa: E402
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS  # noqa: E402
 from mmengine.registry import Registry  # noqa: E402
 
-HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='hii_mm', locations=['hii_mm.training.hooks'])
-METRICS = Registry('metric', parent=ROOT_METRICS, scope='hii_mm', locations=['hii_mm.attacks.mm_metrics'])
+HOOKS = Registry(
+    'hook', parent=ROOT_HOOKS, scope='hii_mm', locations=['hii_mm.training.hooks', 'hii_mm.training.threads']
+)
+METRICS = Registry(
+    'metric',
+    parent=ROOT_METRICS,
+    scope='hii_mm',
+    locations=['hii_mm.attacks.mm_metrics'] + ['hii_mm.inference.shuffled_coco'] * bool(find_spec('mmdet')),
+)
 MODELS = Registry('model', parent=ROOT_MODELS, scope='hii_mm', locations=['hii_mm.models'])
 TRANSFORMS = Registry('transform', parent=ROOT_TRANSFORMS, scope='hii_mm', locations=['hii_mm.transforms'])
 BATCH_AUGMENTS: Registry | None = None

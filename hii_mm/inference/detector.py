@@ -10,13 +10,16 @@ import numpy as np
 import torch
 from mmdet.apis import DetInferencer
 from mmengine.registry import INFERENCERS
+from mmengine.structures import InstanceData
 
 from .. import register  # noqa: F401  # the names in configs
 from ..encryption import MasterKey
 from ..files import StrPath
 from .checkpoints import config_of, read_meta, scheme_of
+from .joining import join
 from .pictures import Inputs, Source, find
 from .prediction import ENCRYPTED, PLAIN
+from .shuffled_coco import fragments
 from .steps import Prepared, Steps, batches
 
 
@@ -28,9 +31,11 @@ class HIIDetector(DetInferencer):
     scheme that the model was trained on; an encrypted one is not encrypted
     again. Boxes come back in the frame of the plain picture where it is known
     how the picture was encrypted: for plain pictures, with the key, and for
-    mixed copies; otherwise in the frame of the encrypted picture. Each
-    prediction says so in its metainfo, ``frame``. See :func:`.pictures.find`
-    for what ``inputs`` may be.
+    mixed copies; otherwise in the frame of the encrypted picture. There, what a
+    :class:`hii_mm.models.PatchDetector` finds are fragments; in the plain frame
+    they are put together to objects, see :mod:`.joining`. Each prediction says
+    so in its metainfo, ``frame``. See :func:`.pictures.find` for what
+    ``inputs`` may be.
 
     Args:
         model: a config, its path, or a name that mmdet knows; None takes the config from the checkpoint.
@@ -117,6 +122,14 @@ def restore(sample: Any) -> None:
     found = sample.pred_instances
     resized = np.array([*prepared.scale, *prepared.scale], np.float64)
     scale = np.array([*sample.scale_factor, *sample.scale_factor], np.float64)
+    if plan.shuffle is not None and 'class_scores' in found:
+        objects = join(plan, fragments(found, found.class_scores.shape[1], scale))
+        sample.pred_instances = InstanceData(
+            bboxes=torch.from_numpy((objects.boxes / resized).astype(np.float32)),
+            scores=torch.from_numpy(objects.scores.astype(np.float32)),
+            labels=torch.from_numpy(objects.labels),
+        )
+        return
     boxes, source = plan.locate_boxes(found.bboxes.cpu().double().numpy() * scale)
     moved = found[torch.from_numpy(source).to(found.bboxes.device)]
     moved.bboxes = torch.from_numpy((boxes / resized).astype(np.float32)).to(found.bboxes.device)

@@ -226,7 +226,7 @@ class Copy:
         if row is None:
             raise SourceError(f'{name!r} lies in the copy {self.folder!r}, but its manifest does not list it')
         image = as_colours(decode_as(row_bytes(self.folder, row, self._member(row)), row.mode))
-        return Picture(name, image, True, self.settings.scheme, self._plan(row))
+        return Picture(name, image, True, self.settings.scheme, self.plan(row))
 
     def _member(self, row: Row) -> bytes | None:
         """Return the content of a picture in a tar file; None for a file of its own."""
@@ -246,7 +246,7 @@ class Copy:
     def _all_members(self) -> Iterator[tuple[Row, bytes | None]]:
         return copy_pictures(self.folder, self.rows.values(), self.settings, lambda name, why: None)
 
-    def _plan(self, row: Row) -> Plan | None:
+    def plan(self, row: Row) -> Plan | None:
         """Return how a picture was encrypted, if the key is known or nothing was shuffled."""
         scheme = self.settings.scheme
         if scheme.shuffle is None:

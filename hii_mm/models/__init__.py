@@ -17,11 +17,16 @@ __all__: list[str] = []
 if find_spec('mmpretrain'):
     from .patch_cutmix import PatchCutMix
     from .pevit import PEViT
+    from .stem import StemPEViT
 
-    __all__ += ['PEViT', 'PatchCutMix']
+    __all__ += ['PEViT', 'PatchCutMix', 'StemPEViT']
 
 if find_spec('mmdet'):
+    from .patch_detector import PatchDetector
+    from .patch_head import PatchHead
+    from .pointing import PointingYOLOS, PointingYOLOSBackbone, PointingYOLOSHead
     from .yolos import PEYOLOS, YOLOS, YOLOSHead
     from .yolos_backbone import YOLOSBackbone
 
     __all__ += ['PEYOLOS', 'YOLOS', 'YOLOSBackbone', 'YOLOSHead']
+    __all__ += ['PatchDetector', 'PatchHead', 'PointingYOLOS', 'PointingYOLOSBackbone', 'PointingYOLOSHead']

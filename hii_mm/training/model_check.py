@@ -19,7 +19,8 @@ CLASSIFIERS = (
     'use_rel_pos_bias=False'
 )
 DETECTORS = (
-    "Use PatchMixup in place of PatchShuffle: it leaves patches in order, and type='PEYOLOS' reads what it writes"
+    "Use PatchMixup in place of PatchShuffle: it leaves patches in order, and type='PEYOLOS' reads what it writes; or "
+    "type='PatchDetector' (docs/guides/detection.md), which finds fragments that the owner puts together"
 )
 
 

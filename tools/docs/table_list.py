@@ -259,6 +259,7 @@ TABLES = {
     'yolos': Table(
         'fashion_det', (config(), *DETECTION, TIME, LOG, command('OMP_NUM_THREADS=1 ')), models('YOLOS-mini')
     ),
+    'shuffled-det': Table('shuffled_det', (config(), IMAGES, Column('epochs', 'epochs'), *DETECTION[:3])),
     'zoo-classifiers': Table('fashion_mnist', (config(), IMAGES, TOP1, TIME)),
     'zoo-detectors': Table('fashion_det', (config(), IMAGES, *DETECTION[:2], TIME, LOG), first_seed),
 }

@@ -16,6 +16,7 @@ CONFIGS = {
     'mixed-vit': 'vit/vit-mini-p4_1xb128-mi-20e_fashion-mnist.py',
     'peyolos': 'peyolos/peyolos-mini-mi-p16_1xb32-50e_fashion-det.py',
     'yolos': 'yolos/yolos-mini_1xb32-50e_fashion-det.py',
+    'patch-detector': 'patch_detector/patch-detector-mini-rs-p16_1xb32-50e_fashion-det.py',
 }
 
 

@@ -8,7 +8,7 @@ from mmdet.registry import DATASETS as DETECTION_DATASETS
 from mmengine.config import Config
 from mmengine.dataset import Compose, default_collate, pseudo_collate
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import DATA_SAMPLERS, MODELS, init_default_scope
+from mmengine.registry import DATA_SAMPLERS, METRICS, MODELS, init_default_scope
 from mmpretrain.registry import DATASETS
 
 from helpers import ROOT
@@ -16,8 +16,9 @@ from hii_mm.training.pipelines import check_pipeline
 
 ALL = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.py') if '_base_' not in path.parts)
 COPIES = [path for path in ALL if 'encrypted' in path]  # see tests/mm/handover/test_training_from_copy.py
-DETECTION = [path for path in ALL if 'yolos' in path and path not in COPIES]
-CONFIGS = [path for path in ALL if path not in DETECTION + COPIES]
+DETECTION = [path for path in ALL if 'yolos' in path and '-rs-' not in path and path not in COPIES]
+SHUFFLED = [path for path in ALL if '-rs-' in path and ('yolos' in path or 'patch_detector' in path)]
+CONFIGS = [path for path in ALL if path not in DETECTION + SHUFFLED + COPIES]
 
 
 @pytest.fixture(scope='module')
@@ -119,6 +120,28 @@ def test_a_training_step_of_a_detector(path, coco):
     assert result.gt_instances.bboxes[0].tolist() == [10, 8, 40, 68]  # in the original frame
     assert boxes[:, [0, 2]].max() <= 120 + 1e-3
     assert boxes[:, [1, 3]].max() <= 96 + 1e-3
+
+
+@pytest.mark.parametrize('path', SHUFFLED)
+def test_a_training_step_of_a_detector_of_shuffled_pictures(path, coco):
+    """And its metric, on what the test pipeline hands over."""
+    cfg = Config.fromfile(ROOT / path)
+    init_default_scope(cfg.default_scope)
+    cfg.model.bbox_head.num_classes = 2
+    model = built(cfg.model)
+    optim = build_optim_wrapper(model, cfg.optim_wrapper)
+    train = coco_dataset(cfg.train_dataloader.dataset, coco)
+    data = pseudo_collate([train[0]])
+    assert {'gt_instance_ids'} <= set(data['data_samples'][0].metainfo_keys())
+    losses = model.train_step(data, optim)
+    assert all(torch.isfinite(value) and value > 0 for value in losses.values())
+    test = coco_dataset(cfg.test_dataloader.dataset, coco)
+    metric = METRICS.build(dict(cfg.val_evaluator, ann_file=str(coco / 'a.json')))
+    metric.dataset_meta = PERSON_AND_DOG
+    with torch.no_grad():
+        found = model.test_step(pseudo_collate([test[0]]))
+    metric.process({}, [sample.to_dict() for sample in found])
+    assert 0 <= metric.evaluate(1)['coco/bbox_mAP'] <= 1
 
 
 @pytest.mark.parametrize('size, epochs', [('tiny', 300), ('small', 150), ('base', 150)])
