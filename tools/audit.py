@@ -70,7 +70,7 @@ class Set(NamedTuple):
 SETS = {
     'scenes': Set(224, tuple(SETTINGS)),
     'sweep': Set(224, tuple(SWEEP), ('jigsaw',)),
-    'gcompris': Set(224, (*MAIN, 'rs-gap-1'), ('identity', 'jigsaw', 'context', 'mixup-inverse', 'linkage')),
+    'gcompris': Set(224, (*MAIN, 'rs-gap-1'), ('identity', 'jigsaw', 'context', 'mixup-inverse')),
     'scenes-448': Set(448, ('rs-gap-2', 'rs-on-mi'), images=3),
     'textures': Set(224, ('rs-gap-0', 'rs-gap-1', 'rs-gap-2', 'rs-on-mi')),
     'views': Set(224, ('rs-gap-1', 'rs-gap-2', 'rs-gap-4'), ('jigsaw', 'multi-view')),
