@@ -143,7 +143,7 @@ def main():
     rows = []
     for images in args.images:
         rows.append(many(args.scratch, images))
-        rows[-1] |= {f'{name}_ratio': round(rows[-1][name] / rows[0][name], 1) for name in ('seconds', 'mebibytes')}
+        rows[-1] |= {f'{name}_ratio': round(rows[-1][name] / rows[0][name], 1) for name in ('cpu_seconds', 'mebibytes')}
         print(rows[-1], flush=True)
     for extension, fit in CASES if args.large else ():
         rows.append(large(args.scratch, extension, fit))

@@ -115,9 +115,21 @@ def test_register_registers_everything():
 
     names = {ours.name: sorted(ours.module_dict) for ours in registry.registered_names()}
     assert names == {
-        'hook': ['CheckEncryption'],
-        'metric': ['LikenessMetric', 'PlacesMetric'],
-        'model': ['PEViT', 'PEYOLOS', 'YOLOS', 'YOLOSBackbone', 'YOLOSHead'],
+        'hook': ['CheckEncryption', 'TorchThreads'],
+        'metric': ['LikenessMetric', 'PlacesMetric', 'ShuffledCocoMetric'],
+        'model': [
+            'PEViT',
+            'PEYOLOS',
+            'PatchDetector',
+            'PatchHead',
+            'PointingYOLOS',
+            'PointingYOLOSBackbone',
+            'PointingYOLOSHead',
+            'StemPEViT',
+            'YOLOS',
+            'YOLOSBackbone',
+            'YOLOSHead',
+        ],  # fmt: skip
         'transform': ['PatchMixup', 'PatchShuffle'],
         'batch augment': ['PatchCutMix'],
     }
