@@ -23,13 +23,18 @@ class Loop(BaseLoop):
 
 
 @functools.cache
-def read(path):
+def _read(path):
     return Config.fromfile(ROOT / path)
+
+
+def read(path):
+    """Return a config, which may be changed."""
+    return copy.deepcopy(_read(path))
 
 
 @functools.cache
 def built_model(path, options):
-    cfg = copy.deepcopy(read(path))
+    cfg = read(path)
     cfg.merge_from_dict(dict(options))
     init_default_scope(cfg.default_scope)
     return MODELS.build(cfg.model)

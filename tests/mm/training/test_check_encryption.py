@@ -1,6 +1,5 @@
 """CheckEncryption on real loaders, data sets and models, and in runs of mmengine's Runner and tools/train.py."""
 
-import copy
 import functools
 import logging
 from types import SimpleNamespace
@@ -274,7 +273,7 @@ def test_every_problem_is_listed(check):
 
 def test_a_runner_refuses_before_it_trains(tmp_path, digits_root):
     TRANSFORMS.register_module(module=Halve, force=True)
-    cfg = copy.deepcopy(read(CONFIG))
+    cfg = read(CONFIG)
     data = dict(data_root=str(digits_root), indices=64)
     cfg.merge_from_dict(
         dict(

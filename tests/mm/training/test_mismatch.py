@@ -185,7 +185,7 @@ def copies(tmp_path_factory, coco):
 
 def seen(copies, coco, train, val, truth):
     """Let the hook look at YOLOS-mini on copies, given by name."""
-    cfg = copy.deepcopy(read('configs/yolos/yolos-mini_1xb32-50e_fashion-det.py'))
+    cfg = read('configs/yolos/yolos-mini_1xb32-50e_fashion-det.py')
     init_default_scope('mmdet')
     for part, name in (('train', train), ('val', val)):
         root = str(coco if name == 'plain' else copies / name)
@@ -221,7 +221,7 @@ def test_copies_of_other_schemes_and_annotations_outside_of_the_copy(copies, coc
 def trained(tmp_path_factory, digits_root):
     """Configs of one step of training: PEViT-mini on shuffled digits, and its checkpoint."""
     work = tmp_path_factory.mktemp('work')
-    cfg = copy.deepcopy(read(CONFIG))
+    cfg = read(CONFIG)
     data = dict(data_root=str(digits_root), indices=8)
     loader = dict(num_workers=0, persistent_workers=False, dataset=data, batch_size=8)
     loaders = {f'{part}_dataloader': copy.deepcopy(loader) for part in ('train', 'val', 'test')}
