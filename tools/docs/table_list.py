@@ -73,6 +73,7 @@ TABLES = {
         'audit', (SETTING, ATTACK, *PUT_TOGETHER), of_set('textures', 'metrics.direct', attacks=DRAWING)
     ),
     'audit-views': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER), of_set('views', 'metrics.direct')),
+    'annotation-attack': Table('annotation_attack', (SETTING, ATTACK, NEIGHBOURS, tenth('largest part', 'component'))),
     'audit-seen': Table('audit', (SETTING, ATTACK, *SEEN), of_set('scenes', 'metrics.ssim', attacks=DRAWING)),
     'audit-seen-gcompris': Table(
         'audit', (SETTING, ATTACK, *SEEN), of_set('gcompris', 'metrics.ssim', attacks=DRAWING)
