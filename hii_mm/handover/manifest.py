@@ -31,6 +31,7 @@ SCHEMA, VERSION = 'hii-mm manifest', 2
 MAX_LINE = 1 << 20  # bytes
 MAX_HEAD = 64 * MAX_LINE
 _ROWS = b'"images": [\n'
+_LEAST_ROW = 64  # bytes of an image's row at least
 _OF_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG)
 _SHOWN = 80  # bytes of a damaged line in a message
 
@@ -135,7 +136,12 @@ class Manifest:
         self.path = f'{os.fspath(folder)}/{MANIFEST}'
         with self._open() as file:
             self.head = self._read_head(file)
+            size = os.fstat(file.fileno()).st_size
         head = convert(self.head, _Head, repr(self.path), ManifestError)
+        if head.counts.images * _LEAST_ROW > size:
+            raise ManifestError(
+                f'{self.path!r}: counts {head.counts.images} images, more than its {size} bytes can list'
+            )
         try:
             self.settings = replace(Settings.from_json(head.parameters), dataset_id=head.dataset_id)
         except UsageError as error:

@@ -152,7 +152,10 @@ def test_a_damaged_manifest_is_a_message_that_names_the_place(tmp_path, old, new
     assert 'manifest.json' in str(error.value)
 
 
-@pytest.mark.parametrize('field, value', [('parameters', []), ('counts', []), ('counts', {})])
+@pytest.mark.parametrize(
+    'field, value',
+    [('parameters', []), ('counts', []), ('counts', {}), ('counts', {'images': 1 << 32, 'rejected': 0})],
+)
 def test_a_damaged_head_stops_everything(copy, key, tmp_path, field, value):
     path = copy / 'manifest.json'
     text = path.read_text().splitlines(keepends=True)
