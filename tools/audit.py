@@ -39,7 +39,6 @@ SETTINGS = {
     'rs-on-mi-gap-1': dict(strategy='both', gap=1),
     'rs-on-mi-p32-grid-4': dict(strategy='both', patch_size=32, grid=4),
 }
-MAIN = ('rs-gap-0', 'rs-gap-2', 'mi', 'rs-on-mi')
 SWEEP = {
     'rs-orient': dict(strategy='shuffle', orient=True),
     'rs-gap-3': dict(strategy='shuffle', gap=3),
@@ -70,8 +69,8 @@ class Set(NamedTuple):
 SETS = {
     'scenes': Set(224, tuple(SETTINGS)),
     'sweep': Set(224, tuple(SWEEP), ('jigsaw',)),
-    'gcompris': Set(224, (*MAIN, 'rs-gap-1'), ('identity', 'jigsaw', 'context', 'mixup-inverse')),
-    'scenes-448': Set(448, ('rs-gap-2', 'rs-on-mi'), images=3),
+    'gcompris': Set(224, tuple(SETTINGS), ('identity', 'jigsaw', 'context', 'mixup-inverse')),
+    'scenes-448': Set(448, tuple(SETTINGS), images=3),
     'textures': Set(224, ('rs-gap-0', 'rs-gap-1', 'rs-gap-2', 'rs-on-mi')),
     'views': Set(224, ('rs-gap-1', 'rs-gap-2', 'rs-gap-4'), ('jigsaw', 'multi-view')),
 }

@@ -45,11 +45,12 @@ def first_damage(
     """
     order, broken = journal.Order(run, part), list[str]()
     total, items = order.missing, _recorded(path, order, unread, broken)
-    for name, count, problem in ordered(items, workers if unread != 0 else 1, FileChecker, (dst,), batch=_BATCH):
-        if problem is not None:
-            return count, f'{name!r}: {problem}'
-        if unread != 0:
-            progress(count, total, NOTE)
+    with ordered(items, workers if unread != 0 else 1, FileChecker, (dst,), batch=_BATCH) as checked:
+        for name, count, problem in checked:
+            if problem is not None:
+                return count, f'{name!r}: {problem}'
+            if unread != 0:
+                progress(count, total, NOTE)
     if unread != 0:
         progress(total, total, NOTE)
     return (order.count, broken[0]) if broken else None
@@ -105,9 +106,11 @@ def check_closed(dst: str, manifest: Manifest, key: MasterKey, workers: int, pro
             yield row, True, count, ()
 
     total = len(manifest.files) + manifest.counts.images
-    for name, count, problem in ordered(items(), workers, FileChecker, (dst,), batch=_BATCH):
-        if problem is not None:
-            raise CopyError(
-                f'{dst!r} was finished, but changed since: {name!r}: {problem}; hii-mm verify --deep lists all problems'
-            )
-        progress(count, total, NOTE)
+    with ordered(items(), workers, FileChecker, (dst,), batch=_BATCH) as checked:
+        for name, count, problem in checked:
+            if problem is not None:
+                raise CopyError(
+                    f'{dst!r} was finished, but changed since: {name!r}: {problem}; '
+                    'hii-mm verify --deep lists all problems'
+                )
+            progress(count, total, NOTE)

@@ -117,14 +117,14 @@ def _decrypt(
             yield number, row, data, image_id, folder.known(number)
 
     args = (dst, osp.dirname(folder.scratch), folder.scratch, manifest.settings, key, mode)
-    results = ordered(items(), workers, Decrypter, args, [handle])
-    for name, done, kept, problem in counted(results, progress, manifest.counts.images):
-        if done is None:
-            result.failed.append(Problem(name, str(problem)))
-            continue
-        result.images, lost = result.images + 1, lost + done.lost
-        if not kept:
-            folder.add(done)
+    with ordered(items(), workers, Decrypter, args, [handle]) as pictures_out:
+        for name, done, kept, problem in counted(pictures_out, progress, manifest.counts.images):
+            if done is None:
+                result.failed.append(Problem(name, str(problem)))
+                continue
+            result.images, lost = result.images + 1, lost + done.lost
+            if not kept:
+                folder.add(done)
     fsync_folders(osp.dirname(folder.scratch), (f'{name}/' for name in folders if safe_name(name)))
     result.failed += unreadable
     result.lost = lost / result.images if result.images else 0.0

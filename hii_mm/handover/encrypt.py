@@ -256,12 +256,13 @@ def _encrypt_part(
 
     scratch = None if tarred else journal.scratch
     args = (task.src, task.dst, task.settings, task.key, scratch, task.annotations)
-    results = counted(ordered(mine(before), task.workers, Encrypter, args, [handle]), progress, count, before)
-    if tarred:
-        shards.write_shards(journal, results, unit, classes)
-    else:
-        for line, _ in results:
-            journal.add([line])
+    with ordered(mine(before), task.workers, Encrypter, args, [handle]) as lines:
+        results = counted(lines, progress, count, before)
+        if tarred:
+            shards.write_shards(journal, results, unit, classes)
+        else:
+            for line, _ in results:
+                journal.add([line])
     if not tarred:
         fsync_folders(journal.dst, (entry.name for _, entry in mine(0) if entry.reason is None))
     journal.finish()

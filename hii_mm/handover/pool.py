@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import multiprocessing
@@ -12,15 +13,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Event
 from typing import Any, TypeVar
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
-_state: dict[str, Callable[[Any], Any]] = {}
+_state: dict[str, Any] = {}
 _PR_SET_PDEATHSIG = 1
 
 
-def _start(make: Callable[..., Callable[[Any], Any]], args: Sequence[Any], parent: int, handles: Sequence[int]) -> None:
+def _start(
+    make: Callable[..., Callable[[Any], Any]], args: Sequence[Any], parent: int, handles: Sequence[int], stop: Event
+) -> None:
     """Initialise a worker: build its state, release the parent's locks, and die with the parent."""
     if parent != os.getpid():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -30,13 +34,14 @@ def _start(make: Callable[..., Callable[[Any], Any]], args: Sequence[Any], paren
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
-    _state['work'] = make(*args)
+    _state.update(work=make(*args), stop=stop)
 
 
 def _batch(items: list[Any]) -> list[Any]:
-    return [_state['work'](item) for item in items]
+    return [_state['work'](item) for item in items if not _state['stop'].is_set()]
 
 
+@contextlib.contextmanager
 def ordered(
     items: Iterable[Item],
     workers: int,
@@ -44,8 +49,11 @@ def ordered(
     args: Sequence[Any],
     handles: Sequence[int] = (),
     batch: int = 4,
-) -> Iterator[Result]:
-    """Yield ``make(*args)(item)`` of each item, in order.
+) -> Iterator[Iterator[Result]]:
+    """Give ``make(*args)(item)`` of each item, in order, inside a ``with`` statement.
+
+    No process works behind the statement's end, however it is left: an error
+    or an interrupt waits for one item of each process.
 
     Args:
         items: read only as fast as results are taken.
@@ -60,23 +68,27 @@ def ordered(
     """
     if workers == 1:
         work = make(*args)
-        yield from map(work, items)
+        yield map(work, items)
         return
-    source, waiting = iter(items), deque[Future[list[Result]]]()
     context = multiprocessing.get_context('fork')
-    start = (make, args, os.getpid(), handles)
-    with ProcessPoolExecutor(workers, context, _start, start) as pool:
-        try:
-            while True:
-                while len(waiting) < 3 * workers and (some := list(itertools.islice(source, batch))):
-                    waiting.append(pool.submit(_batch, some))
-                if not waiting:
-                    return
-                yield from waiting.popleft().result()
-        except BrokenProcessPool:
-            raise OSError(
-                f'one of {workers} worker processes was killed, perhaps because memory ran out; use fewer workers'
-            ) from None
-        except BaseException:  # an interrupt does not wait for large images; elsewhere the end of the pool is awaited
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    stop = context.Event()
+    pool = ProcessPoolExecutor(workers, context, _start, (make, args, os.getpid(), handles, stop))
+    try:
+        yield _results(pool, iter(items), workers, batch)
+    except BrokenProcessPool:
+        raise OSError(
+            f'one of {workers} worker processes was killed, perhaps because memory ran out; use fewer workers'
+        ) from None
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _results(pool: ProcessPoolExecutor, source: Iterator[Any], workers: int, batch: int) -> Iterator[Any]:
+    waiting = deque[Future[list[Any]]]()
+    while True:
+        while len(waiting) < 3 * workers and (some := list(itertools.islice(source, batch))):
+            waiting.append(pool.submit(_batch, some))
+        if not waiting:
+            return
+        yield from waiting.popleft().result()

@@ -135,8 +135,7 @@ class Updating:
         os.mkdir(scratch)
         args = (self._src, self._dst, self._next, self._settings, self._key, scratch)
         todo = (pair for pair in self._pairs() if pair[1] is not None and pair[0] >= done)
-        results = ordered(todo, workers, Updater, args, [handle])
-        with open(self._journal, 'ab') as file:
+        with ordered(todo, workers, Updater, args, [handle]) as results, open(self._journal, 'ab') as file:
             for step in counted(results, progress, len(self._listing), done):
                 with naming(self._journal):
                     file.write(line_of(to_json(step)))

@@ -143,10 +143,10 @@ class _Check:
         if not self._result.deep:
             workers = 1  # a size is read faster than it is sent to another process
         batch = 1 if settings.format == 'shards' else 16  # of tar files the contents are sent to the workers
-        results = ordered(self._images(manifest, sources), workers, Checker, args, batch=batch)
-        for name, reason in counted(results, progress, manifest.counts.images):
-            if reason is not None:
-                self.report(name, reason)
+        with ordered(self._images(manifest, sources), workers, Checker, args, batch=batch) as results:
+            for name, reason in counted(results, progress, manifest.counts.images):
+                if reason is not None:
+                    self.report(name, reason)
 
     def _images(self, manifest: Manifest, sources: Groups) -> Iterator[tuple[Row, bytes | None, list[str]]]:
         """Yield each row, its content if from a tar file, and the source files it may come from."""
