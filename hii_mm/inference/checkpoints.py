@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import ast
 import os
+import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
 
 from ..encryption import Scheme
 from ..errors import CheckpointError, HiiError
 from ..files import StrPath
-from ..training.checkpoints import SCHEME, read_checkpoint, scheme_of_meta
+from ..training.checkpoints import SCHEME, position_problems, read_checkpoint, scheme_of_meta
 from ..training.manifest_check import copies
 from .steps import ENCRYPTING
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def read_meta(path: StrPath) -> dict[str, Any]:
@@ -29,6 +33,26 @@ def read_meta(path: StrPath) -> dict[str, Any]:
     """
     meta: dict[str, Any] = read_checkpoint(path)['meta']
     return meta
+
+
+def check_positions(model: nn.Module, path: StrPath, strict: bool) -> None:
+    """Refuse weights of a model with a position embedding for one without, and the other way round.
+
+    Both load without an error, and the model then predicts at random.
+
+    Args:
+        model: that the weights were loaded into.
+        path: of the checkpoint.
+        strict: False warns instead.
+
+    Raises:
+        CheckpointError: they do not fit.
+    """
+    problems = position_problems(model, read_checkpoint(path)['state_dict'])
+    if problems and strict:
+        raise CheckpointError(f'{os.fspath(path)!r}: {"; ".join(problems)}')
+    for problem in problems:
+        warnings.warn(f'{os.fspath(path)!r}: {problem}', stacklevel=3)
 
 
 def config_of(meta: Mapping[str, Any], path: StrPath) -> Config:

@@ -13,7 +13,7 @@ from mmpretrain.apis import ImageClassificationInferencer
 from .. import register  # noqa: F401  # the names in configs
 from ..encryption import MasterKey
 from ..files import StrPath
-from .checkpoints import config_of, read_meta, scheme_of
+from .checkpoints import check_positions, config_of, read_meta, scheme_of
 from .pictures import Inputs, Source, find
 from .steps import Prepared, Steps, batches
 
@@ -35,13 +35,14 @@ class HIIClassifier(ImageClassificationInferencer):
         encrypted: whether pictures that no manifest describes are encrypted.
         key: of encrypted copies, or the path of its file. A classifier does not need it.
         seed: of the permutations of plain pictures; None draws fresh ones.
+        strict: refuse weights whose position embedding the model does not have, or the reverse; False warns.
         kwargs: for mmpretrain's class.
 
     Attributes:
         scheme: that the model reads; None for a model of plain pictures.
 
     Raises:
-        CheckpointError: a checkpoint that cannot be read, or holds no config.
+        CheckpointError: a checkpoint that cannot be read, holds no config, or does not fit the model.
         InvalidValueError: a test pipeline whose encryption is not the checkpoint's.
 
     Calling it returns what mmpretrain's class returns: one dict for each picture,
@@ -59,12 +60,15 @@ class HIIClassifier(ImageClassificationInferencer):
         encrypted: bool | None = None,
         key: MasterKey | StrPath | None = None,
         seed: int | None = None,
+        strict: bool = True,
         **kwargs: Any,
     ) -> None:
         self.encrypted, self.key, self._seed = encrypted, key, seed
         self._meta = read_meta(pretrained) if isinstance(pretrained, (str, os.PathLike)) else {}
         model = config_of(self._meta, pretrained) if model is None else model
         super().__init__(model, pretrained, device, classes, **kwargs)
+        if isinstance(pretrained, (str, os.PathLike)):
+            check_positions(self.model, pretrained, strict)
 
     @property
     def scheme(self) -> Any:

@@ -15,7 +15,7 @@ from mmengine.structures import InstanceData
 from .. import register  # noqa: F401  # the names in configs
 from ..encryption import MasterKey
 from ..files import StrPath
-from .checkpoints import config_of, read_meta, scheme_of
+from .checkpoints import check_positions, config_of, read_meta, scheme_of
 from .joining import join
 from .pictures import Inputs, Source, find
 from .prediction import ENCRYPTED, PLAIN
@@ -44,13 +44,14 @@ class HIIDetector(DetInferencer):
         encrypted: whether pictures that no manifest describes are encrypted.
         key: of encrypted copies, or the path of its file.
         seed: of the permutations of plain pictures; None draws fresh ones.
+        strict: refuse weights whose position embedding the model does not have, or the reverse; False warns.
         kwargs: for mmdet's class.
 
     Attributes:
         scheme: that the model reads; None for a model of plain pictures.
 
     Raises:
-        CheckpointError: a checkpoint that cannot be read, or holds no config.
+        CheckpointError: a checkpoint that cannot be read, holds no config, or does not fit the model.
         InvalidValueError: a test pipeline whose encryption is not the checkpoint's.
     """
 
@@ -63,12 +64,15 @@ class HIIDetector(DetInferencer):
         encrypted: bool | None = None,
         key: MasterKey | StrPath | None = None,
         seed: int | None = None,
+        strict: bool = True,
         **kwargs: Any,
     ) -> None:
         self.encrypted, self.key, self._seed = encrypted, key, seed
         self._meta = {} if weights is None else read_meta(weights)
         model = config_of(self._meta, weights) if model is None and weights is not None else model
         super().__init__(model, None if weights is None else os.fspath(weights), device, **kwargs)
+        if weights is not None:
+            check_positions(self.model, weights, strict)
 
     @property
     def scheme(self) -> Any:

@@ -15,6 +15,7 @@ from hii_mm.cli.main import main
 from hii_mm.errors import CannotDecryptError, CheckpointError, InvalidTypeError, InvalidValueError, SourceError
 from hii_mm.inference.api import predict
 from hii_mm.inference.checkpoints import config_of
+from hii_mm.inference.classifier import HIIClassifier
 
 
 def by_name(predictions):
@@ -184,6 +185,39 @@ class TestCommand:
             said = capsys.readouterr().err.strip()
             assert why in said and '\n' not in said
         assert not (tmp_path / 'out').exists()
+
+
+@pytest.fixture
+def other_configs(tmp_path):
+    """Configs of PEViT without its own backbone: a plain ViT of the same size, and the reverse."""
+    found = {}
+    for name, file, backbone in (
+        ('vit', 'pevit/pevit-mini-p4_1xb128-rs-20e_fashion-mnist.py', 'VisionTransformer'),
+        ('pevit', 'vit/vit-mini-p4_1xb128-mi-20e_fashion-mnist.py', 'PEViT'),
+    ):
+        cfg = Config.fromfile(ROOT / 'configs' / file)
+        cfg.model.backbone.type = backbone
+        found[name] = tmp_path / f'{name}.py'
+        cfg.dump(found[name])
+    return found
+
+
+@pytest.mark.parametrize(
+    'weights, config, why',
+    [
+        (
+            'pevit',
+            'vit',
+            'VisionTransformer adds a position embedding .backbone.pos_embed., but the checkpoint has none',
+        ),
+        ('mixed-vit', 'pevit', 'the checkpoint holds a position embedding .backbone.pos_embed., but PEViT has none'),
+    ],
+)
+def test_weights_of_a_model_with_other_positions_are_refused(checkpoints, photos, other_configs, weights, config, why):
+    with pytest.raises(CheckpointError, match=why):
+        predict(checkpoints[weights], photos, config=other_configs[config])
+    with pytest.warns(UserWarning, match=why):
+        HIIClassifier(str(other_configs[config]), str(checkpoints[weights]), strict=False)
 
 
 def test_the_config_in_a_checkpoint_runs_no_code(tmp_path):
