@@ -3,6 +3,7 @@
 #                  OpenMMLab's that depend on the packages (without attacks and runs of several processes)
 # make test-owner  tests of the owner's commands with the base install alone, and of the attacks with the extra `attacks`
 # make audit       attacks on public photographs with four schemes: what is recovered, as a table and reports
+# make zoo-check   lint the model zoo, and let its weights name test images; ARGS=--no-data accepts rows without data
 # make docs        the documentation site, in site/
 # Each sets up what it needs by itself, in .venv-*. ARGS="-k grid" goes on to pytest.
 STACK ?= onedl
@@ -18,7 +19,7 @@ else
 TESTS := tests/mm --ignore=tests/mm/attacks -m "not dist"
 endif
 
-.PHONY: demo test test-owner lint docs bench audit lock setup setup-all
+.PHONY: demo test test-owner lint zoo-check docs bench audit lock setup setup-all
 
 .venv-%/.ready: setup.py requirements/%.txt tools/dev/setup_env.sh
 	bash tools/dev/setup_env.sh $* .venv-$*
@@ -45,6 +46,9 @@ lint: $(VENV)/.ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+zoo-check: $(VENV)/.ready
+	OMP_NUM_THREADS=1 $(PY) -W ignore tools/zoo.py check $(ARGS)
 
 docs: .venv-docs/.ready
 	.venv-docs/bin/python tools/docs/generate.py

@@ -12,6 +12,7 @@ MIM = ('configs', 'tools', 'model-index.yml')  # what mim and hii-mm mm look for
 # onedl-mim 0.5.1 takes the first path in RECORD for the package's folder. Installers sort RECORD, in which
 # '../../../bin/hii-mm' comes before 'hii_mm/'; '+' comes before '.'.
 MIM_ROOTS = ('hii_mm', '+hii_mm')
+WEIGHTS = ('zoo', 'weights')  # of the mini models, a few MB; only one of the two roots has them
 BUILD = tempfile.TemporaryDirectory(
     prefix='hii-mm-build-'
 )  # a build folder in the checkout has a second set of configs
@@ -27,6 +28,8 @@ class BuildWithMim(build_py):
         for root in () if self.editable_mode else MIM_ROOTS:
             for name in MIM:
                 self.copy_mim(osp.join(ROOT, name), osp.join(self.build_lib, root, '.mim', name))
+        if not self.editable_mode:
+            self.copy_mim(osp.join(ROOT, *WEIGHTS), osp.join(self.build_lib, MIM_ROOTS[0], '.mim', *WEIGHTS))
 
     def copy_mim(self, source, target):
         """Copy a file or a folder, without byte code."""
@@ -62,7 +65,7 @@ setup(
     cmdclass={'build_py': BuildWithMim},
     options={'build': {'build_base': BUILD.name}},
     python_requires='>=3.11',
-    package_data={'hii_mm': ['py.typed', 'attacks/report/*.j2', 'attacks/shipped/*']},
+    package_data={'hii_mm': ['py.typed', 'accuracy.json', 'attacks/report/*.j2', 'attacks/shipped/*']},
     install_requires=['cryptography>=42', 'msgspec>=0.19', 'numpy>=1.26', 'pillow>=10.3', 'tqdm>=4.60'],
     extras_require={
         'onedl': [

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from .errors import HiiError
     from .handover import Decryption, DryRun, Manifest, Outcome, Verification, decrypt, dry_run, encrypt, merge, verify
     from .inference.api import Prediction, predict
-    from .presets import PRESETS, preset
+    from .presets import PRESETS
+    from .recommendation.api import Recommendation, recommend
 
 _HOME = {
     'attack': 'attacks.api',
@@ -32,7 +33,8 @@ _HOME = {
     'PRESETS': 'presets',
     'Prediction': 'inference.api',
     'predict': 'inference.api',
-    'preset': 'presets',
+    'Recommendation': 'recommendation.api',
+    'recommend': 'recommendation.api',
     **dict.fromkeys(('MasterKey', 'Plan', 'Scheme', 'read_key', 'write_new_key'), 'encryption'),
     **dict.fromkeys(('Decryption', 'DryRun', 'Manifest', 'Outcome', 'Verification'), 'handover'),
     **dict.fromkeys(('decrypt', 'dry_run', 'encrypt', 'merge', 'verify'), 'handover'),
@@ -48,6 +50,7 @@ __all__ = [
     'PRESETS',
     'Plan',
     'Prediction',
+    'Recommendation',
     'Report',
     'Scheme',
     'Verification',
@@ -59,9 +62,9 @@ __all__ = [
     'encrypt',
     'merge',
     'predict',
-    'preset',
     'presets',
     'read_key',
+    'recommend',
     'verify',
     'write_new_key',
 ]

@@ -1,17 +1,20 @@
-"""Named schemes, and what the measured attacks recover of a scheme.
+"""What the measured attacks recover of a scheme, and what it costs; the presets with both.
 
-The figures are those of docs/data/*.json, which an installed package does not
+Names and parameters are in :mod:`hii_mm.named`. The figures are those of
+docs/data/*.json and zoo/frontier/*.json, which an installed package does not
 hold; tests/project/test_presets.py compares them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from .encryption import Scheme
-from .errors import InvalidValueError
+from .named import NAMED
 
 PAGE = 'docs/measured_attacks.md'
 MOST_NEIGHBOURS = 0.5  # a scheme of which an attack gets a larger share is warned about
@@ -53,7 +56,7 @@ class Accuracy:
         encrypted: accuracy in percent, the mean over the seeds.
         plain: accuracy in percent on plain images.
         task: what was learned, and how it was encrypted.
-        source: the file in docs/data.
+        source: the file, or the folder of files, in the repository.
     """
 
     encrypted: float
@@ -71,36 +74,19 @@ class Preset:
     """A named scheme.
 
     Attributes:
-        scheme: its parameters.
+        scheme: its parameters, those of :mod:`hii_mm.named`.
         meaning: one line for people.
-        attack: the best measured attack.
-        accuracy: what it costs.
+        attack: the best measured attack; None where none was measured.
+        accuracy: what it costs; None where that was not measured.
     """
 
     scheme: Scheme
     meaning: str
-    attack: Figure
-    accuracy: Accuracy
+    attack: Figure | None
+    accuracy: Accuracy | None
 
 
 _BEST_OF_MIXING = Figure(0.424658, 'mixup-inverse', 'classes', 'audit.json')
-
-PRESETS: Mapping[str, Preset] = MappingProxyType(
-    {
-        'paper-rs': Preset(
-            Scheme(16),
-            'shuffle patches of 16 pixels, as the paper does: hides nothing from a solver',
-            Figure(0.99448, 'jigsaw', 'surviving', 'audit.json'),
-            Accuracy(81.2, 85.5, 'Fashion-MNIST, patches of 4 pixels', 'fashion_mnist.json'),
-        ),
-        'paper-mi': Preset(
-            Scheme(16, strategy='mixup', grid=2),
-            'average 2 x 2 sub-patches of patches of 16 pixels, as the paper does: close to pixelation',
-            _BEST_OF_MIXING,
-            Accuracy(82.3, 85.5, 'Fashion-MNIST, patches of 4 pixels', 'fashion_mnist.json'),
-        ),
-    }
-)
 
 # the highest share of neighbours that an attack put back, except those of ASSUMING; dropped patches do not count
 MEASURED: Mapping[Scheme, Figure] = MappingProxyType(
@@ -124,22 +110,42 @@ MEASURED: Mapping[Scheme, Figure] = MappingProxyType(
     }
 )
 
+# accuracy of what the paper does; that of other schemes is in ACCURACY
+_OF_THE_PAPER: Mapping[str, Accuracy] = {
+    'paper-rs': Accuracy(81.2, 85.5, 'Fashion-MNIST, patches of 4 pixels', 'docs/data/fashion_mnist.json'),
+    'paper-mi': Accuracy(82.3, 85.5, 'Fashion-MNIST, patches of 4 pixels', 'docs/data/fashion_mnist.json'),
+}
 
-def preset(name: str) -> Scheme:
-    """Return the scheme of a preset.
 
-    Args:
-        name: a key of ``PRESETS``.
+def _accuracy_table() -> dict[str, Accuracy]:
+    """Return the accuracies of the frontier by the label of the scheme, from accuracy.json."""
+    found = json.loads((Path(__file__).parent / 'accuracy.json').read_text(encoding='utf-8'))
+    return {
+        label: Accuracy(encrypted, found['plain'], found['task'], found['source'])
+        for label, encrypted in found['encrypted'].items()
+    }
 
-    Raises:
-        InvalidValueError: not a preset.
 
-    >>> preset('paper-mi')
-    Scheme(MI p 16, grid 2)
-    """
-    if name not in PRESETS:
-        raise InvalidValueError(f'preset must be one of {", ".join(PRESETS)}, got {name!r}')
-    return PRESETS[name].scheme
+ACCURACY: Mapping[str, Accuracy] = MappingProxyType(_accuracy_table())
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        name: Preset(
+            scheme,
+            meaning,
+            MEASURED.get(scheme) if scheme.shuffle else _BEST_OF_MIXING,
+            _OF_THE_PAPER.get(name) or ACCURACY.get(scheme.label),
+        )
+        for name, (meaning, _) in NAMED.items()
+        for scheme in [Scheme.preset(name)]
+    }
+)
+
+
+def name_of(scheme: Scheme) -> str | None:
+    """Return the name of a preset whose parameters a scheme has, the newest, or None; ``remainder`` does not matter."""
+    names = [name for name, entry in PRESETS.items() if entry.scheme == scheme.with_remainder('error')]
+    return names[-1] if names else None
 
 
 def warning(scheme: Scheme) -> str | None:
@@ -181,10 +187,14 @@ def table() -> str:
     for name, entry in PRESETS.items():
         lines += [
             f'{name}: {entry.scheme.label}: {entry.meaning}',
-            f'    best attack: {entry.attack} (docs/data/{entry.attack.source})',
-            f'    accuracy: {entry.accuracy} (docs/data/{entry.accuracy.source})',
+            f'    best attack: {_sourced(entry.attack, "docs/data/")}',
+            f'    accuracy: {_sourced(entry.accuracy)}',
         ]
     return '\n'.join(lines)
+
+
+def _sourced(figure: Figure | Accuracy | None, folder: str = '') -> str:
+    return 'not measured' if figure is None else f'{figure} ({folder}{figure.source})'
 
 
 def _hides_at_most(one: Scheme, other: Scheme) -> bool:
@@ -199,6 +209,7 @@ def _hides_at_most(one: Scheme, other: Scheme) -> bool:
         and a.gap * _mixed(one) <= b.gap * _mixed(other)
         and a.drop_ratio <= b.drop_ratio
         and a.orient <= b.orient
+        and a.tone <= b.tone
         and (b.window is None or (a.window is not None and a.window <= b.window))
     )
 

@@ -28,14 +28,15 @@ def preview(path: StrPath, scheme: Scheme, rng: np.random.Generator | None = Non
     return sheet(plain, scheme.plan(plain.shape, rng or np.random.default_rng()).apply(plain))
 
 
-def sheet(plain: np.ndarray, encrypted: np.ndarray) -> Image.Image:
-    """Return two images side by side, with captions.
+def sheet(plain: np.ndarray, encrypted: np.ndarray, **more: np.ndarray) -> Image.Image:
+    """Return images side by side, with captions.
 
     Args:
         plain: (H, W) or (H, W, 3), uint8.
         encrypted: likewise, of any size.
+        more: likewise, by their captions.
     """
-    images = {'plain': plain, 'encrypted': encrypted}
+    images = {'plain': plain, 'encrypted': encrypted, **more}
     widths = [max(image.shape[1], LEAST_WIDTH) + MARGIN for image in images.values()]
     height = max(image.shape[0] for image in images.values()) + CAPTION + MARGIN
     page, left = Image.new('RGB', (sum(widths) + MARGIN, height), 'white'), MARGIN

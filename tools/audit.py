@@ -7,8 +7,9 @@ The sets, one after the other; a second call continues where the first stopped:
 - scenes: 14 photographs that scikit-image and scikit-learn ship, the middle square resized to 224 x 224, all settings;
 - sweep: the same photographs at more settings, attacked by the jigsaw alone;
 - gcompris: 107 of GCompris' photographs (tools/dataset_converters/gcompris.py), on which nothing was fitted, 224 x 224,
-  without `bag`, which takes longest (benchmarks/bag.py);
-- scenes-448: photographs of the first set at 448 x 448;
+  all settings, without `bag`, which takes longest (benchmarks/bag.py);
+- tone, tone-gcompris: the first set, and 20 photographs of gcompris, shuffled with tone;
+- scenes-448: photographs of the first set at 448 x 448, all settings;
 - textures: three photographs of plain texture;
 - views: two encrypted crops of each photograph of the first set.
 
@@ -48,6 +49,7 @@ SWEEP = {
     'rs-window-4': dict(strategy='shuffle', window=4),
     'rs-window-8': dict(strategy='shuffle', window=8),
 }
+TONE = {f'rs-gap-{gap}-tone': dict(strategy='shuffle', gap=gap, tone=True) for gap in (0, 1, 2)}
 
 
 class Set(NamedTuple):
@@ -70,6 +72,8 @@ SETS = {
     'scenes': Set(224, tuple(SETTINGS)),
     'sweep': Set(224, tuple(SWEEP), ('jigsaw',)),
     'gcompris': Set(224, tuple(SETTINGS), ('identity', 'jigsaw', 'context', 'mixup-inverse')),
+    'tone': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context')),
+    'tone-gcompris': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context'), images=20),
     'scenes-448': Set(448, tuple(SETTINGS), images=3),
     'textures': Set(224, ('rs-gap-0', 'rs-gap-1', 'rs-gap-2', 'rs-on-mi')),
     'views': Set(224, ('rs-gap-1', 'rs-gap-2', 'rs-gap-4'), ('jigsaw', 'multi-view')),
@@ -81,7 +85,7 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS), metavar='SET', help='(all)')
     parser.add_argument(
-        '--settings', nargs='+', choices=[*SETTINGS, *SWEEP], metavar='NAME', help='(those of the sets)'
+        '--settings', nargs='+', choices=[*SETTINGS, *SWEEP, *TONE], metavar='NAME', help='(those of the sets)'
     )
     parser.add_argument('--out', type=Path, default=Path('work_dirs/audit'), metavar='DIR', help='(%(default)s)')
     parser.add_argument('--images', type=int, metavar='N', help='photographs of each set (all)')
@@ -93,7 +97,7 @@ def parse_args():
 def photographs(name, count, out):
     """Return the files of a set's photographs, none if they are not there, and photographs that attackers may know."""
     public = PHOTOS if PHOTOS.is_dir() else ()
-    if name == 'gcompris':
+    if name.endswith('gcompris'):
         files, public = sorted((PHOTOS / 'test').glob('*.webp')), PHOTOS / 'learn'
     else:
         from hii_mm.attacks.evaluation.photos import SCENES, TEXTURES
@@ -125,7 +129,7 @@ def run(files, public, chosen, setting, out, args):
 
     from hii_mm import Scheme, attack
 
-    scheme = Scheme(**{'patch_size': 16, 'remainder': 'crop', **(SETTINGS | SWEEP)[setting]})
+    scheme = Scheme(**{'patch_size': 16, 'remainder': 'crop', **(SETTINGS | SWEEP | TONE)[setting]})
     with tqdm(desc=f'{out.parent.name} {setting}', disable=None) as bar:
 
         def show(done, total, note=''):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ..errors import UsageError
+from ..named import choices
 from . import passphrase
 from .console import shown
 
@@ -24,10 +25,11 @@ REMAINDERS = ('error', 'pad', 'crop')
 FITS = ('crop', 'resize', 'pad')
 FRAMES = ('upright', 'raw')
 FORMATS = ('png', 'webp', 'jpeg', 'shards')
-PRESETS = ('paper-rs', 'paper-mi')
+PRESETS = choices()
 # the flags that describe a scheme, and what the library takes where they are not given
 SCHEME = {
-    'strategy': 'shuffle', 'patch_size': 16, 'gap': 0, 'drop_ratio': 0.0, 'orient': False, 'window': None, 'grid': 2,
+    'strategy': 'shuffle', 'patch_size': 16, 'gap': 0, 'drop_ratio': 0.0, 'orient': False, 'window': None,
+    'tone': False, 'grid': 2,
 }  # fmt: skip
 
 
@@ -52,6 +54,7 @@ def add_scheme(parser: argparse._ActionsContainer) -> None:
     parser.add_argument('--drop-ratio', type=float, metavar='R', help='share of patches dropped (0)')
     parser.add_argument('--orient', action='store_true', default=None, help='turn and mirror each patch at random')
     parser.add_argument('--window', type=int, metavar='N', help='shuffle only within windows of N x N patches')
+    parser.add_argument('--tone', action='store_true', default=None, help='change the tone of each patch at random')
     parser.add_argument('--grid', type=int, metavar='G', help='mixing: average G x G sub-patches (2)')
 
 
@@ -78,7 +81,6 @@ def scheme(args: argparse.Namespace) -> Scheme:
         UsageError: values that are not accepted, or a preset and flags.
     """
     from ..encryption import Scheme
-    from ..presets import preset
 
     remainder = getattr(args, 'remainder', 'error')
     if args.preset is None:
@@ -87,7 +89,7 @@ def scheme(args: argparse.Namespace) -> Scheme:
     _, *flags = scheme_flags(args)
     if flags:
         raise UsageError(f'--preset {args.preset} and {", ".join(flags)} both describe a scheme; leave one out')
-    return preset(args.preset).with_remainder(remainder)
+    return Scheme.preset(args.preset).with_remainder(remainder)
 
 
 def add_key(parser: argparse._ActionsContainer, what: str = 'the key file') -> None:

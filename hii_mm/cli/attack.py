@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     """Attack, and print the verdicts and the path of the report."""
     from ..attacks.api import attack
 
-    with _terminate_as_interrupt(), console.progress('attack', 'run', args.quiet) as progress:
+    with terminate_as_interrupt(), console.progress('attack', 'run', args.quiet) as progress:
         report = attack(
             args.source,
             _scheme(args),
@@ -208,7 +208,7 @@ def _checkpoints(given: list[tuple[str, str]]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
+def terminate_as_interrupt() -> Iterator[None]:
     """Let SIGTERM end a run as Ctrl-C does, with a report of what ran."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:

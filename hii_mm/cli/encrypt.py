@@ -117,9 +117,11 @@ def _scheme(args: argparse.Namespace) -> Scheme:
         'choose how to encrypt; nothing is chosen for you\n'
         f'Presets, as --preset NAME:\n{indent(table(), "  ")}\n'
         'Or options: --strategy shuffle|mixup|both, --patch-size P, --gap N, --drop-ratio R, --orient, --window N, '
-        '--grid G\n'
-        f'Try a choice on your own pictures first: hii-mm attack {quote(args.src)} --gap 2 --out report '
-        f'(more figures: {PAGE})'
+        '--tone, --grid G\n'
+        'Try them on your own pictures first:\n'
+        f'  hii-mm recommend {quote(args.src)} --out report\n'
+        f'  hii-mm attack {quote(args.src)} --gap 2 --out report\n'
+        f'More figures: {PAGE}'
     )
 
 

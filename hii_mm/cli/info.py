@@ -76,11 +76,13 @@ def as_text(found: dict[str, Any]) -> str:
 
 
 def as_json(scheme: Any) -> dict[str, Any]:
-    """Return a scheme as JSON values: its name, its steps as in a pipeline, and the side of the model's patches."""
+    """Return a scheme as JSON values: its name, preset, steps as in a pipeline, and the side of the model's patches."""
+    from ..presets import name_of
     from ..training.checkpoints import steps_as_config
 
     return {
         'label': scheme.label,
+        'preset': name_of(scheme),
         'strategy': scheme.strategy,
         'model_patch_size': list(scheme.core_size),
         'steps': steps_as_config(scheme),
@@ -153,4 +155,5 @@ def _scheme_text(scheme: dict[str, Any] | str) -> str:
     if isinstance(scheme, str):
         return 'plain images'
     h, w = scheme['model_patch_size']
-    return f'{scheme["label"]}; a model reads patches of {h} x {w} (h x w)'
+    name = f' (preset {scheme["preset"]})' if scheme['preset'] else ''
+    return f'{scheme["label"]}{name}; a model reads patches of {h} x {w} (h x w)'

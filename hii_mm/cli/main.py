@@ -33,6 +33,7 @@ COMMANDS = {
     'predict': 'predict with a trained model, on plain and on encrypted pictures',
     'info': 'say how the images are encrypted that a checkpoint, a copy or a config is for',
     'mm': 'run a tool of mmdet, mmpretrain or hii_mm',
+    'recommend': 'try settings on photos and advise one',
     'attack': 'attack encrypted images and report what was recovered',
     'attack-train': 'train an attack that learns, on public photos',
     'doctor': 'check the installation',

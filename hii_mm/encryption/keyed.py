@@ -139,13 +139,16 @@ def canonical(params: ShuffleParams, shape: Sequence[int]) -> bytes:
     """Return the parameters and the size of a shuffle as the bytes that enter its key, version 2.
 
     JSON with sorted names and no blanks; ``patch_size`` and ``shape`` are
-    [h, w] and ``drop_ratio`` a float. Mixing has no secret and does not enter.
+    [h, w] and ``drop_ratio`` a float; ``tone`` is there only if it is true. Mixing
+    has no secret and does not enter.
 
     Args:
         params: of the shuffle.
         shape: (h, w) of the image that is shuffled, before ``remainder`` pads or crops it.
     """
     values = {name: getattr(params, name) for name in _FIELDS}
+    if params.tone:
+        values['tone'] = True
     values['shape'] = list(checks.pair('image size', tuple(shape[:2]), 1))
     return json.dumps({'strategy': 'shuffle', **values}, sort_keys=True, separators=(',', ':')).encode()
 

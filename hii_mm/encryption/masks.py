@@ -18,7 +18,7 @@ def shuffle_mask(plan: ShufflePlan, mask: np.ndarray, pad_value: int = 0) -> np.
     Returns:
         Of ``plan.encrypted_shape``, same dtype.
     """
-    return plan.apply(mask, pad_value=pad_value)
+    return plan.move(mask, pad_value)
 
 
 def within_boxes(mask: np.ndarray, boxes: np.ndarray, source: np.ndarray | None = None) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,7 +49,8 @@ class Plan:
         """Encrypt an image; the input is not changed.
 
         Args:
-            image: (H, W) or (H, W, C) of ``plain_shape``; uint8, uint16 or float32.
+            image: (H, W) or (H, W, C) of ``plain_shape``; uint8, uint16 or, without tone, float32.
+                With tone, colours are red, green, blue, see :meth:`mirrored`.
 
         Returns:
             Of ``encrypted_shape`` (plus C), same dtype.
@@ -92,6 +93,15 @@ class Plan:
                 f'mixing averaged {parts * parts} pixels into each one: it cannot be undone, with or without a key'
             )
         return self.shuffle
+
+    def mirrored(self) -> Plan:
+        """Return the plan for images whose colours are blue, green, red, as OpenCV loads them.
+
+        It does to them what this plan does to images in the order red, green, blue.
+        """
+        if self.shuffle is None or self.shuffle.tone is None:
+            return self
+        return replace(self, shuffle=replace(self.shuffle, tone=self.shuffle.tone.mirrored()))
 
     def apply_mask(self, mask: np.ndarray, pad_value: int = 0) -> np.ndarray:
         """Move a mask or a segmentation map with the pixels.

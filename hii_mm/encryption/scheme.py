@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import InvalidTypeError, InvalidValueError
+from ..named import parameters
 from . import checks
 from .keyed import keyed_source
 from .keys import MasterKey
@@ -16,7 +17,7 @@ from .shuffle import RandomSource, ShuffleParams
 
 STRATEGIES = ('shuffle', 'mixup', 'both')
 TRANSFORMS = {'PatchMixup': MixupParams, 'PatchShuffle': ShuffleParams}
-_OF_SHUFFLE = ('gap', 'drop_ratio', 'orient', 'window')
+OF_SHUFFLE = ('gap', 'drop_ratio', 'orient', 'window', 'tone')
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -32,6 +33,8 @@ class Scheme:
         drop_ratio: least share of patches thrown away, in [0, 1).
         orient: turn and mirror each patch at random.
         window: permute only within windows of this many by this many patches.
+        tone: change the order of the colours, the direction and the level of each
+            channel of each patch at random, without loss.
         grid: see :class:`.mixup.MixupParams`.
         remainder: 'error', 'pad' or 'crop', where the image is not a multiple
             of the patch size.
@@ -62,12 +65,15 @@ class Scheme:
         drop_ratio: float = 0.0,
         orient: bool = False,
         window: int | None = None,
+        tone: bool = False,
         grid: int = 2,
         remainder: str = 'error',
     ) -> None:
         checks.one_of('strategy', strategy, STRATEGIES)
-        if strategy == 'mixup' and (gap or drop_ratio or orient or window):
-            raise InvalidValueError("gap, drop_ratio, orient and window need a shuffle; strategy 'mixup' has none")
+        if strategy == 'mixup' and (gap or drop_ratio or orient or window or tone):
+            raise InvalidValueError(
+                "gap, drop_ratio, orient, window and tone need a shuffle; strategy 'mixup' has none"
+            )
         if strategy == 'shuffle' and grid != 2:
             raise InvalidValueError(f"grid {grid} needs mixing; strategy 'shuffle' has none")
         side, mixup, shuffle = patch_size, None, None
@@ -75,7 +81,7 @@ class Scheme:
             mixup = MixupParams(patch_size, grid, remainder)
             side, remainder = mixup.core_size, 'error'  # mixed images never have a remainder
         if strategy != 'mixup':
-            shuffle = ShuffleParams(side, gap, drop_ratio, orient, window, remainder)
+            shuffle = ShuffleParams(side, gap, drop_ratio, orient, window, remainder, tone)
         self._set(mixup, shuffle)
 
     def _set(self, mixup: MixupParams | None, shuffle: ShuffleParams | None) -> None:
@@ -101,6 +107,21 @@ class Scheme:
         shuffle = next((step for step in steps if isinstance(step, ShuffleParams)), None)
         scheme._set(mixup, shuffle)
         return scheme
+
+    @classmethod
+    def preset(cls, name: str) -> Scheme:
+        """Build the scheme of a preset.
+
+        Args:
+            name: see :mod:`hii_mm.named`; without a version it is the newest one.
+
+        Raises:
+            InvalidValueError: not a preset.
+
+        >>> Scheme.preset('balanced-v1')
+        Scheme(RS on MI p 16, grid 2, gap 1)
+        """
+        return cls(**parameters(name))
 
     @classmethod
     def from_config(cls, config: Any) -> Scheme:
@@ -135,7 +156,7 @@ class Scheme:
         values = values.get('parameters', values) if isinstance(values, Mapping) else values
         if not isinstance(values, Mapping):
             raise InvalidTypeError(f'manifest must hold an object of parameters, got {values!r}')
-        names = ('patch_size', 'strategy', 'grid', *_OF_SHUFFLE)
+        names = ('patch_size', 'strategy', 'grid', *OF_SHUFFLE)
         given = {name: values[name] for name in names if name in values}
         return cls(**given, remainder=remainder_of(values.get('size'), values.get('fit')))
 
@@ -182,6 +203,7 @@ class Scheme:
             words += [f'drop {100 * rs.drop_ratio:.12g}%'] if rs.drop_ratio else []
             words += ['orient'] if rs.orient else []
             words += [f'window {rs.window}'] if rs.window else []
+            words += ['tone'] if rs.tone else []
         return {'both': 'RS on MI', 'mixup': 'MI', 'shuffle': 'RS'}[self.strategy] + ' ' + ', '.join(words)
 
     def __repr__(self) -> str:
@@ -264,4 +286,26 @@ def _step(entry: Mapping[str, Any]) -> MixupParams | ShuffleParams | None:
     params: Any = TRANSFORMS.get(name)
     if params is None:
         return None
-    return params(**{key: value for key, value in entry.items() if key in params.__dataclass_fields__})
+    given = {key: value for key, value in entry.items() if key in params.__dataclass_fields__}
+    if entry.get('preset') is None:
+        return params(**given)
+    return preset_step(name, entry['preset'], given.get('remainder', 'error'))
+
+
+def preset_step(transform: str, name: str, remainder: str = 'error') -> MixupParams | ShuffleParams:
+    """Return the parameters of an encrypting transform that takes its part of a preset.
+
+    Args:
+        transform: 'PatchMixup' or 'PatchShuffle'.
+        name: of the preset.
+        remainder: of the transform.
+
+    Raises:
+        InvalidValueError: not a preset, or one without this part.
+    """
+    scheme = Scheme.preset(name)
+    step = scheme.mixup if transform == 'PatchMixup' else scheme.shuffle
+    if step is None:
+        other = next(one for one in TRANSFORMS if one != transform)
+        raise InvalidValueError(f'preset {name!r} ({scheme.label}) has no {transform}, but a {other} alone')
+    return replace(step, remainder=remainder)

@@ -1,7 +1,7 @@
 """Random shuffling (RS): the patches of an image change places.
 
 Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
-arXiv 2306.03679, section 3.2. Gap, drop, orient and window are ours.
+arXiv 2306.03679, section 3.2. Gap, drop, orient, window and tone are ours.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InvalidValueError
 from . import checks, turns
 from .grid import PatchGrid, as_patches
+from .tone import Tone, check_tonable
 
 MANY = 1000  # numbers from which on a sort is the faster shuffle
 
@@ -51,6 +52,9 @@ class ShuffleParams:
             may be smaller. With ``drop_ratio`` the windows lie on the kept
             rectangle, which the kept patches fill in their plain order first.
         remainder: ``'error'``, ``'pad'`` or ``'crop'``, see :class:`PatchGrid`.
+        tone: change the order of the colours, the direction and the level of each
+            channel of each patch at random, without loss; see :mod:`.tone`.
+            Needs images of whole levels.
 
     Raises:
         InvalidTypeError, InvalidValueError: a value that is not accepted.
@@ -62,6 +66,7 @@ class ShuffleParams:
     orient: bool = False
     window: int | None = None
     remainder: str = 'error'
+    tone: bool = False
 
     def __post_init__(self) -> None:
         def keep(name: str, value: Any) -> None:
@@ -71,6 +76,7 @@ class ShuffleParams:
         keep('gap', checks.whole('gap', self.gap, 0))
         keep('drop_ratio', checks.share('drop_ratio', self.drop_ratio))
         keep('orient', checks.flag('orient', self.orient))
+        keep('tone', checks.flag('tone', self.tone))
         checks.one_of('remainder', self.remainder, checks.REMAINDERS)
         if self.window is not None:
             keep('window', checks.whole('window', self.window, 2))
@@ -86,12 +92,12 @@ class ShuffleParams:
         return self.patch_size[0] - 2 * self.gap, self.patch_size[1] - 2 * self.gap
 
     def plan(self, plain_shape: tuple[int, ...], rng: RandomSource) -> ShufflePlan:
-        """Sample where each patch goes.
+        """Sample where each patch goes, and how it is turned and toned.
 
         Draws, in this order: without windows, the patches to keep in their new
         order (drawn again while it is the plain order); with windows, one
         permutation each, row by row (likewise), then the patches to keep, if
-        any are dropped; and last the orientations.
+        any are dropped; then the orientations; and last the tones.
 
         Args:
             plain_shape: (h, w), or an image's whole shape.
@@ -117,7 +123,8 @@ class ShuffleParams:
         if self.orient:
             codes = len(turns.codes_of(self.patch_size))
             orientation = 8 // codes * rng.integers(codes, size=kept)
-        return ShufflePlan(grid, self.gap, shape, permutation, orientation)
+        tone = Tone.draw(kept, rng) if self.tone else None
+        return ShufflePlan(grid, self.gap, shape, permutation, orientation, tone)
 
 
 @lru_cache(maxsize=64)
@@ -228,6 +235,7 @@ class ShufflePlan:
             holds plain patch ``permutation[i]``, counted the same way.
         orientation: int64 (rows * columns,) or None; the patch at place i was
             turned by the code ``orientation[i]`` of :mod:`.turns`.
+        tone: the :class:`.tone.Tone` of the places, or None.
     """
 
     grid: PatchGrid
@@ -235,6 +243,7 @@ class ShufflePlan:
     shape: tuple[int, int]
     permutation: np.ndarray = field(repr=False)
     orientation: np.ndarray | None = field(default=None, repr=False)
+    tone: Tone | None = field(default=None, repr=False)
 
     @property
     def plain_shape(self) -> tuple[int, int]:
@@ -259,13 +268,11 @@ class ShufflePlan:
         places[self.permutation] = np.arange(self.permutation.size)
         return places
 
-    def apply(self, image: np.ndarray, pad_value: int | None = None) -> np.ndarray:
+    def apply(self, image: np.ndarray) -> np.ndarray:
         """Shuffle an image; the input is not changed.
 
         Args:
-            image: (H, W) or (H, W, C), uint8, uint16 or float32, any strides.
-            pad_value: what ``remainder='pad'`` adds, as for masks; None repeats
-                the last row and column.
+            image: (H, W) or (H, W, C), uint8, uint16 or, without tone, float32; any strides.
 
         Returns:
             ndarray: C-contiguous, of ``encrypted_shape`` (plus C), same dtype.
@@ -274,7 +281,29 @@ class ShufflePlan:
             InvalidTypeError, InvalidValueError: not such an image, or not of ``plain_shape``.
         """
         checks.check_image(image, *self.plain_shape)
-        encrypted = self._scatter(np.ascontiguousarray(self.grid.fit(image, pad_value)))
+        if self.tone is None:
+            return self.move(image)
+        check_tonable(image)
+        encrypted = self.move(image)
+        self.tone.apply(encrypted, self.shape)
+        return encrypted
+
+    def move(self, array: np.ndarray, pad_value: int | None = None) -> np.ndarray:
+        """Move and turn values with the pixels, without tone: masks, labels or coordinates.
+
+        Args:
+            array: (H, W) or (H, W, C), uint8, uint16 or float32, any strides.
+            pad_value: what ``remainder='pad'`` adds, as for masks; None repeats
+                the last row and column.
+
+        Returns:
+            ndarray: C-contiguous, of ``encrypted_shape`` (plus C), same dtype.
+
+        Raises:
+            InvalidTypeError, InvalidValueError: as :meth:`apply`.
+        """
+        checks.check_image(array, *self.plain_shape)
+        encrypted = self._scatter(np.ascontiguousarray(self.grid.fit(array, pad_value)))
         if self.orientation is not None:
             turns.turn_patches(encrypted, self.orientation, self.shape)
         return encrypted
@@ -295,8 +324,11 @@ class ShufflePlan:
             InvalidTypeError, InvalidValueError: not such an image.
         """
         checks.check_image(image, *self.encrypted_shape)
-        if self.orientation is not None:
+        if self.orientation is not None or self.tone is not None:
             image = image.copy()
+        if self.tone is not None:
+            self.tone.invert(image, self.shape)
+        if self.orientation is not None:
             turns.turn_patches(image, turns.inverse(self.orientation), self.shape)
         fitted = np.full(self.grid.fitted_shape + image.shape[2:], fill, dtype=image.dtype)
         cores = as_patches(np.ascontiguousarray(image), *self.shape)

@@ -9,7 +9,7 @@ import msgspec
 
 from ..encryption import Scheme, checks
 from ..encryption.keyed import dataset_bytes
-from ..encryption.scheme import remainder_of
+from ..encryption.scheme import OF_SHUFFLE, remainder_of
 from ..errors import InvalidTypeError, InvalidValueError, UsageError
 from .parsing import convert
 
@@ -102,6 +102,11 @@ class Settings:
                 f'format jpeg needs encrypted patches that are multiples of {JPEG_BLOCK} x {JPEG_BLOCK} pixels, '
                 f'got {h} x {w} (h x w): a JPEG block that spans two patches would blur both; use png or webp'
             )
+        if self.format == 'jpeg' and self.scheme.shuffle is not None and self.scheme.shuffle.tone:
+            raise InvalidValueError(
+                'format jpeg does not go with tone: JPEG changes the least and greatest level of a patch, from which '
+                'tone is undone; use png or webp'
+            )
 
     def _check_size(self) -> None:
         """Raise InvalidValueError where the size is not a multiple of the patch size."""
@@ -119,11 +124,15 @@ class Settings:
         return EXTENSIONS[self.format]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the ``parameters`` of a manifest: patch sizes are [h, w], ``size`` is [w, h]."""
+        """Return the ``parameters`` of a manifest: patch sizes are [h, w], ``size`` is [w, h].
+
+        ``tone`` is named only if it is true.
+        """
         scheme = self.scheme
         values: dict[str, Any] = {'strategy': scheme.strategy, 'patch_size': list(scheme.patch_size)}
         if scheme.shuffle is not None:
-            values |= {name: getattr(scheme.shuffle, name) for name in ('gap', 'drop_ratio', 'orient', 'window')}
+            values |= {name: getattr(scheme.shuffle, name) for name in OF_SHUFFLE if name != 'tone'}
+            values |= {'tone': True} if scheme.shuffle.tone else {}
         if scheme.mixup is not None:
             values['grid'] = scheme.mixup.grid
         values['size'] = list(self.size) if isinstance(self.size, tuple) else self.size
@@ -149,6 +158,7 @@ class Settings:
             drop_ratio=given.drop_ratio,
             orient=given.orient,
             window=given.window,
+            tone=given.tone,
             grid=given.grid,
         )
         return cls(
@@ -172,6 +182,7 @@ class _Parameters(msgspec.Struct, forbid_unknown_fields=True):
     drop_ratio: float = 0.0
     orient: bool = False
     window: int | None = None
+    tone: bool = False
     grid: int = 2
     size: Size = None
     fit: str | None = None

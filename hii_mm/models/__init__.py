@@ -15,11 +15,12 @@ compat.prepare()  # before mmdet, which needs mmcv's ops or the stand-in
 __all__: list[str] = []
 
 if find_spec('mmpretrain'):
+    from .patch_conv import PatchConvViT
     from .patch_cutmix import PatchCutMix
     from .pevit import PEViT
     from .stem import StemPEViT
 
-    __all__ += ['PEViT', 'PatchCutMix', 'StemPEViT']
+    __all__ += ['PEViT', 'PatchConvViT', 'PatchCutMix', 'StemPEViT']
 
 if find_spec('mmdet'):
     from .patch_detector import PatchDetector

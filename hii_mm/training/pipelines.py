@@ -13,6 +13,8 @@ and each of them by its exact class, as a subclass may do anything:
 - mmdet's ``LoadAnnotations``, but not in training: boxes that are loaded behind the encryption
   are those of the plain image, to which predictions are scaled back before they are evaluated;
 - the wrappers of ``WRAPPERS``, if all transforms in them are accepted.
+
+A transform that does its part of a preset needs the other part beside it.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from mmengine.dataset import Compose
 from mmengine.logging import print_log
 from mmengine.runner import BaseLoop
 
+from ..encryption import Scheme
 from ..transforms import PatchMixup, PatchShuffle
 
 if TYPE_CHECKING:
@@ -138,7 +141,24 @@ def check_pipeline(place: str, steps: Any, training: bool, before: Ends = PLAIN)
     """
     walk = _Walk(training)
     ends = walk.follow_all(steps if isinstance(steps, (list, tuple)) else [steps], before)
-    return Checked(place, ends, list(dict.fromkeys(walk.problems)))
+    return Checked(place, ends, list(dict.fromkeys([*walk.problems, *_incomplete_presets(ends)])))
+
+
+def _incomplete_presets(ends: Ends) -> Iterator[str]:
+    """Yield a sentence for each transform of a preset on a way that does not do the whole of it."""
+    for chain in ends:
+        done = tuple(one for step in chain for one in step.scheme.with_remainder('error').steps)
+        for step in chain:
+            if step.preset is not None and done != (whole := Scheme.preset(step.preset)).steps:
+                parts = ' and then '.join(f'{kind}(preset={step.preset!r})' for kind in _transforms_of(whole))
+                yield (
+                    f'{_name(step)} does its part of the preset {step.preset!r} ({whole.label}), but the pipeline does '
+                    f'not do that preset and nothing else; it takes {parts}'
+                )
+
+
+def _transforms_of(scheme: Scheme) -> list[str]:
+    return ['PatchMixup'] * (scheme.mixup is not None) + ['PatchShuffle'] * (scheme.shuffle is not None)
 
 
 def _of_dataset(place: str, dataset: Any, training: bool) -> Iterator[Checked]:

@@ -13,6 +13,7 @@ from ..errors import HiiError, SourceError, UsageError
 from ..files import StrPath
 from ..handover import Manifest
 from ..images import header
+from ..presets import name_of
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 LOOKED_AT = 200  # pictures of each part
@@ -147,5 +148,8 @@ def _categories(path: str) -> list[str]:
 
 
 def label(scheme: Scheme | None) -> str:
-    """Return 'plain', or how pictures are encrypted."""
-    return f'encrypted with {scheme.label}' if scheme else 'plain'
+    """Return 'plain', or how pictures are encrypted, with the preset that it is."""
+    if scheme is None:
+        return 'plain'
+    name = name_of(scheme)
+    return f'encrypted with {scheme.label}' + (f' (preset {name})' if name else '')

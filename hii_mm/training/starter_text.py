@@ -10,6 +10,7 @@ import numpy as np
 
 from ..encryption import Scheme
 from ..errors import UsageError
+from ..presets import name_of
 from .checkpoints import steps_as_config
 from .starter import Data, Pair, label
 
@@ -68,13 +69,21 @@ def _size(data: Data, scheme: Scheme | None, size: int | None) -> Pair:
             shown = ', '.join(f'{h} x {w}' for h, w in sorted(sizes)[:3])
             raise UsageError(
                 f'the encrypted pictures have {len(sizes)} sizes ({shown} ...), and a batch needs one: encrypt with '
-                '--size HxW'
+                '--size WxH'
             )
         return next(iter(sizes))
     step = max(scheme.patch_size) if scheme else 16
     side = size or min(224, *(min(h, w) for h, w in data.train.sizes))
     side = max(step, side // step * step)
     return side, side
+
+
+def _steps(scheme: Scheme | None) -> Steps:
+    """Return the transforms that encrypt, by the name of a preset where one fits exactly."""
+    steps, name = steps_as_config(scheme), name_of(scheme) if scheme else None
+    if name is None:
+        return steps
+    return [dict(type=step['type'], preset=name, remainder=step['remainder']) for step in steps]
 
 
 def _classifier(data: Data, scheme: Scheme | None, size: Pair, epochs: int) -> str:
@@ -105,7 +114,7 @@ def _classifier(data: Data, scheme: Scheme | None, size: Pair, epochs: int) -> s
     )
     load: Steps = [dict(type='LoadImageFromFile')]
     load += [] if encrypted else [dict(type='Resize', scale=size[::-1])]
-    hide = [*([] if encrypted else steps_as_config(scheme)), dict(type='PackInputs')]
+    hide = [*([] if encrypted else _steps(scheme)), dict(type='PackInputs')]
     flip: Steps = [dict(type='RandomFlip', prob=0.5)]
     datasets = [
         dict(type='CustomDataset', data_root=part.folder, classes=data.classes)
@@ -147,7 +156,7 @@ def _detector(data: Data, scheme: Scheme | None, size: Pair, epochs: int) -> str
     boxes: Steps = [dict(type='LoadAnnotations', with_bbox=True)]
     fit: Steps = [] if encrypted else [dict(type='Resize', scale=size[::-1], keep_ratio=False)]
     flip: Steps = [dict(type='RandomFlip', prob=0.5)]
-    hide = [] if encrypted else steps_as_config(scheme)
+    hide = [] if encrypted else _steps(scheme)
     keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', *(() if encrypted else ('scale_factor',)))
     pack: Steps = [dict(type='PackDetInputs', meta_keys=keys)]
     datasets = [

@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from ..encryption import MixupParams, PatchGrid, Plan, Scheme, ShuffleParams, turns
 from ..encryption.shuffle import kept_shape
 from ..errors import InvalidValueError
+from .batch_tone import BatchTone, check_tonable
 
 
 class BatchPatchShuffle(nn.Module):
     """Shuffle the patches of each image of a batch, with a fresh permutation for each.
 
     Args:
-        patch_size, gap, drop_ratio, orient, window, remainder: as in
+        patch_size, gap, drop_ratio, orient, window, remainder, tone: as in
             :class:`.PatchShuffle`.
 
     Attributes:
@@ -43,11 +44,11 @@ class BatchPatchShuffle(nn.Module):
         orient: bool = False,
         window: int | None = None,
         remainder: str = 'error',
+        tone: bool = False,
     ) -> None:
         super().__init__()
-        self.scheme = Scheme(
-            patch_size, gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, remainder=remainder
-        )
+        options = dict(gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, tone=tone)
+        self.scheme = Scheme(patch_size, **options, remainder=remainder)
         params = self.scheme.shuffle
         assert params is not None
         self.params = params
@@ -62,7 +63,7 @@ class BatchPatchShuffle(nn.Module):
         """Shuffle a batch.
 
         Args:
-            images: (B, C, H, W), any dtype and device.
+            images: (B, C, H, W), on any device, of any dtype; with tone uint8 or uint16.
             plans: of the images, to repeat what was done elsewhere; None draws fresh ones.
             generator: source of the permutations, on the device of the images; None is torch's own.
 
@@ -70,9 +71,12 @@ class BatchPatchShuffle(nn.Module):
             (B, C, h, w), same dtype.
 
         Raises:
+            InvalidTypeError: with tone, another dtype.
             InvalidValueError: images that cannot be cut into patches, or plans that are not theirs.
         """
         _check(images)
+        if self.params.tone:
+            check_tonable(images)
         grid = PatchGrid((images.shape[2], images.shape[3]), self.params.patch_size, self.params.remainder)
         shape = kept_shape(grid.shape, self.params.drop_ratio)
         if plans is None:
@@ -80,7 +84,18 @@ class BatchPatchShuffle(nn.Module):
             codes = self._orientations(order.shape, images.device, generator)
         else:
             order, codes = self._given(plans, images)
-        return self._gather(_fitted(images, grid), grid, order, codes, shape)
+        shuffled = self._gather(_fitted(images, grid), grid, order, codes, shape)
+        tones = self._tones(plans, order, generator)
+        return shuffled if tones is None else tones.apply(shuffled, shape)
+
+    def _tones(
+        self, plans: Sequence[Plan] | None, order: Tensor, generator: torch.Generator | None
+    ) -> BatchTone | None:
+        """Draw the tone of each patch, or take it from plans; None without tone."""
+        if plans is not None:
+            tones = [plan.shuffle.tone for plan in plans if plan.shuffle and plan.shuffle.tone is not None]
+            return BatchTone.of(tones, order.device) if tones else None
+        return BatchTone.draw(*order.shape, order.device, generator) if self.params.tone else None
 
     def permutations(
         self, count: int, grid: tuple[int, int], device: Any = None, generator: torch.Generator | None = None

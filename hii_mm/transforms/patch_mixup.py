@@ -9,6 +9,7 @@ from ..encryption import Scheme
 from ..registry import TRANSFORMS, register
 from .annotations import Results, mix_annotations, refuse_unmovable
 from .copies import refuse_encrypted
+from .preset import scheme_of_preset
 
 
 @register(TRANSFORMS)
@@ -46,6 +47,9 @@ class PatchMixup(BaseTransform):
         remainder: 'error', 'pad' or 'crop', where H or W is not a multiple of
             the patch size.
         strict: refuse a picture whose ``img_path`` lies in an encrypted copy.
+        preset: name of a preset that mixes, such as 'balanced-v1', instead of
+            ``patch_size`` and ``grid``. Of one that shuffles too this is the
+            mixing alone: put ``PatchShuffle`` with the same preset behind it.
 
     Attributes:
         scheme: the :class:`hii_mm.encryption.Scheme`.
@@ -57,9 +61,18 @@ class PatchMixup(BaseTransform):
     """
 
     def __init__(
-        self, patch_size: int | tuple[int, int] = 16, grid: int = 2, remainder: str = 'error', strict: bool = True
+        self,
+        patch_size: int | tuple[int, int] = 16,
+        grid: int = 2,
+        remainder: str = 'error',
+        strict: bool = True,
+        preset: str | None = None,
     ) -> None:
-        self.scheme = Scheme(patch_size, strategy='mixup', grid=grid, remainder=remainder)
+        self.preset = preset
+        if preset is None:
+            self.scheme = Scheme(patch_size, strategy='mixup', grid=grid, remainder=remainder)
+        else:
+            self.scheme = scheme_of_preset(PatchMixup, preset, remainder, patch_size=patch_size, grid=grid)
         self.strict = strict
 
     def transform(self, results: Results) -> Results:

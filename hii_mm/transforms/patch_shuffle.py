@@ -23,6 +23,7 @@ from ..presets import warning
 from ..registry import TRANSFORMS, register
 from .annotations import Results, refuse_unmovable, shuffle_annotations
 from .copies import refuse_encrypted
+from .preset import scheme_of_preset
 
 
 @register(TRANSFORMS)
@@ -35,12 +36,13 @@ class PatchShuffle(BaseTransform):
     much is logged once, see :func:`hii_mm.presets.warning`.
 
     Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
-    arXiv 2306.03679, section 3.2. ``gap``, ``drop_ratio``, ``orient`` and
-    ``window`` are ours.
+    arXiv 2306.03679, section 3.2. ``gap``, ``drop_ratio``, ``orient``,
+    ``window`` and ``tone`` are ours.
 
     Required Keys:
 
-    - img (np.uint8 | np.uint16 | np.float32, (H, W) or (H, W, C))
+    - img (np.uint8 | np.uint16 | np.float32, (H, W) or (H, W, C)); with tone no
+      np.float32, and with key its colours are BGR, as mmcv loads them
     - gt_bboxes (BaseBoxes[torch.float32] | np.float32, (n, 4) xyxy) (optional)
     - gt_masks (BitmapMasks | PolygonMasks) (optional)
     - gt_seg_map (np.uint8, (H, W)) (optional)
@@ -83,7 +85,8 @@ class PatchShuffle(BaseTransform):
             are copied into work dirs and logs. Each image then gets the
             permutation that ``hii-mm encrypt`` gives it. None draws a fresh
             one each time. Of a key with a passphrase, HII_MM_PASSPHRASE_FILE
-            must hold the path of a file with the passphrase.
+            must hold the path of a file with the passphrase. With ``tone``,
+            load grey files by ``color_type='grayscale'``, as their copies are grey.
         return_permutation: add the permutation to the results. With it, the
             shuffle can be undone.
         image_root: with ``key``: the folder that was, or would be, SRC of
@@ -94,6 +97,12 @@ class PatchShuffle(BaseTransform):
             another data set need an id of their own, see
             :func:`hii_mm.encryption.new_dataset_id`.
         strict: refuse a picture whose ``img_path`` lies in an encrypted copy.
+        tone: change the order of the colours, the direction and the level of
+            each channel of each patch at random, see
+            :mod:`hii_mm.encryption.tone`.
+        preset: name of a preset, such as 'light-v1', instead of the arguments
+            that describe the scheme. Of one that mixes first this is the
+            shuffle alone: put ``PatchMixup`` with the same preset before it.
 
     Attributes:
         scheme: the :class:`hii_mm.encryption.Scheme`.
@@ -121,10 +130,15 @@ class PatchShuffle(BaseTransform):
         image_root: str | None = None,
         dataset: str | None = None,
         strict: bool = True,
+        tone: bool = False,
+        preset: str | None = None,
     ) -> None:
-        self.scheme = Scheme(
-            patch_size, gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, remainder=remainder
-        )
+        options: dict[str, Any] = dict(gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, tone=tone)
+        self.preset = preset
+        if preset is None:
+            self.scheme = Scheme(patch_size, **options, remainder=remainder)
+        else:
+            self.scheme = scheme_of_preset(PatchShuffle, preset, remainder, patch_size=patch_size, **options)
         self.bbox_mode = checks.one_of('bbox_mode', bbox_mode, BBOX_MODES)
         self.return_permutation = return_permutation
         self.strict = strict
@@ -137,7 +151,7 @@ class PatchShuffle(BaseTransform):
         self.dataset_id = None if dataset is None else _dataset_id(dataset)
         self._worker_rng: tuple[int | None, np.random.Generator | None] = (None, None)
         self._master: MasterKey | None = None
-        _log_warning(self.scheme.with_remainder('error'))
+        _log_warning(Scheme.preset(preset) if preset else self.scheme.with_remainder('error'))
 
     def _rng(self) -> np.random.Generator:
         """Return NumPy's global stream, as mm seeds it; in a worker, a stream of its own.
@@ -160,14 +174,15 @@ class PatchShuffle(BaseTransform):
         """Sample a plan for an image of (h, w)."""
         return self.scheme.plan(plain_shape, self._rng())
 
-    def _keyed_plan(self, plain_shape: tuple[int, int], path: str) -> Plan:
-        """Derive the plan of an image of (h, w) from the key."""
+    def _keyed_plan(self, shape: tuple[int, ...], path: str) -> Plan:
+        """Derive the plan of an image (h, w) or (h, w, C) from the key; three colours are blue, green, red."""
         if self._master is None:
             if self.key is None or not os.environ.get(self.key):
                 raise KeyFileError(f'PatchShuffle(key={self.key!r}): the environment variable {self.key} is not set')
             self._master = read_key(os.environ[self.key], passphrase=_passphrase())
         name = image_id(path, str(self.image_root))
-        return self.scheme.plan(plain_shape, key=self._master, image_id=name, dataset_id=self.dataset_id)
+        plan = self.scheme.plan(shape, key=self._master, image_id=name, dataset_id=self.dataset_id)
+        return plan.mirrored() if len(shape) > 2 and shape[2] > 2 else plan
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the key out: each process reads it by itself."""
@@ -180,7 +195,7 @@ class PatchShuffle(BaseTransform):
             refuse_encrypted(results, 'PatchShuffle')
         img = results['img']
         shape = np.shape(img)[:2]
-        plan = self._plan(shape) if self.key is None else self._keyed_plan(shape, results['img_path'])
+        plan = self._plan(shape) if self.key is None else self._keyed_plan(np.shape(img), results['img_path'])
         results['img'] = plan.apply(img)
         shuffle_annotations(results, plan, self.bbox_mode)
         results['img_shape'] = plan.encrypted_shape

@@ -10,7 +10,7 @@ from hii_mm.errors import UsageError
 
 def test_sweeps_vary_one_thing_at_a_time():
     start = Scheme(16, gap=1)
-    found = parse('drop=0:0.75, patch=8:16:4, orient', start)
+    found = parse('drop=0:0.75, patch=8:16:4, orient, tone', start)
     assert [scheme.shuffle.drop_ratio for _, scheme in found['drop']] == [0, 0.25, 0.5, 0.75]
     assert [(value, scheme.patch_size, scheme.shuffle.gap) for value, scheme in found['patch']] == [
         (8, (8, 8), 1),
@@ -18,6 +18,7 @@ def test_sweeps_vary_one_thing_at_a_time():
         (16, (16, 16), 1),
     ]
     assert found['orient'] == [('off', start), ('on', Scheme(16, gap=1, orient=True))]
+    assert found['tone'] == [('off', start), ('on', Scheme(16, gap=1, tone=True))]
     mixed = parse('mixup', start)['mixup'][1][1]
     assert mixed == Scheme.from_steps(MixupParams(16, 2), ShuffleParams(8, gap=1))
 
@@ -38,7 +39,20 @@ def test_a_sweep_of_a_mixed_scheme_varies_its_shuffle():
 
 @pytest.mark.parametrize(
     'text',
-    ['gap', 'gap=', 'gap=a:b', 'gap=2:1', 'gap=0:4:0', 'gap=0:99', 'drop=0:0.5:0.1:2', 'zoom=1:2', 'orient=1', ',', ''],
+    [
+        'gap',
+        'gap=',
+        'gap=a:b',
+        'gap=2:1',
+        'gap=0:4:0',
+        'gap=0:99',
+        'drop=0:0.5:0.1:2',
+        'zoom=1:2',
+        'orient=1',
+        'tone=1',
+        ',',
+        '',
+    ],
 )
 def test_sweeps_that_are_not_accepted(text):
     with pytest.raises(UsageError, match='a sweep '):

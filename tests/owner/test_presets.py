@@ -5,29 +5,54 @@ import re
 import pytest
 
 import hii_mm
-from hii_mm import Scheme
+from hii_mm import Scheme, named
 from hii_mm.errors import InvalidValueError
-from hii_mm.presets import MEASURED, MOST_NEIGHBOURS, PRESETS, preset, table, warning
+from hii_mm.named import NAMED, choices
+from hii_mm.presets import MEASURED, MOST_NEIGHBOURS, PRESETS, name_of, table, warning
+
+FROZEN = {  # never change a line: configs, manifests and checkpoints of others depend on it
+    'paper-rs': Scheme(patch_size=16),
+    'paper-mi': Scheme(patch_size=16, strategy='mixup', grid=2),
+    'light-v1': Scheme(patch_size=16, gap=4),
+    'balanced-v1': Scheme(patch_size=16, strategy='both', grid=2, gap=1),
+}
 
 
-def test_the_presets_are_the_papers():
-    assert list(PRESETS) == ['paper-rs', 'paper-mi']
+@pytest.mark.parametrize('name', FROZEN)
+def test_the_parameters_of_a_name_are_frozen(name):
+    assert Scheme.preset(name) == PRESETS[name].scheme == FROZEN[name]
+    assert name_of(FROZEN[name].with_remainder('crop')) == name
+
+
+def test_every_name_is_frozen_and_public():
+    assert list(PRESETS) == list(NAMED) == list(FROZEN)
     assert hii_mm.PRESETS is PRESETS
-    assert hii_mm.preset('paper-rs') == preset('paper-rs') == Scheme(16)
-    assert preset('paper-mi') == Scheme(16, strategy='mixup', grid=2)
+    assert name_of(Scheme(16, gap=3)) is None
 
 
-def test_another_name_is_refused_with_those_there_are():
-    with pytest.raises(InvalidValueError, match="preset must be one of paper-rs, paper-mi, got 'paper'"):
-        preset('paper')
+def test_a_name_without_a_version_is_the_newest(monkeypatch):
+    assert choices() == ('paper-rs', 'paper-mi', 'light', 'light-v1', 'balanced', 'balanced-v1')
+    assert Scheme.preset('balanced') == FROZEN['balanced-v1']
+    more = {f'light-v{number}': ('', dict(patch_size=32, gap=number)) for number in (10, 2)}
+    monkeypatch.setattr(named, 'NAMED', {**NAMED, **more})
+    assert Scheme.preset('light').shuffle.gap == 10
+    assert Scheme.preset('light-v1') == FROZEN['light-v1']
+    assert choices()[-3:] == ('light', 'light-v10', 'light-v2')
+
+
+@pytest.mark.parametrize('name', ['paper', 'light-v9', 'paper-rs-v1', ''])
+def test_another_name_is_refused_with_those_there_are(name):
+    with pytest.raises(InvalidValueError, match=f"preset must be one of paper-rs, .*balanced-v1, got '{name}'"):
+        Scheme.preset(name)
 
 
 def test_the_table_has_parameters_meaning_attack_and_cost_with_their_files():
     text = table()
     for name, entry in PRESETS.items():
         assert f'{name}: {entry.scheme.label}: {entry.meaning}' in text
-        assert f'{entry.attack} (docs/data/{entry.attack.source})' in text
-        assert f'{entry.accuracy} (docs/data/{entry.accuracy.source})' in text
+        assert entry.attack is None or f'{entry.attack} (docs/data/{entry.attack.source})' in text
+        assert entry.accuracy is None or f'{entry.accuracy} ({entry.accuracy.source})' in text
+    assert text.count('not measured') == sum(one is None for e in PRESETS.values() for one in (e.attack, e.accuracy))
     assert re.search(r'jigsaw puts 99(\.\d)? % of neighbouring patches back together \(docs/data/audit\.json\)', text)
     assert all(len(line) <= 160 for line in text.splitlines())
 

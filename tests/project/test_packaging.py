@@ -31,7 +31,14 @@ def test_the_wheel_has_configs_tools_and_the_model_index(wheel):
             assert '__pycache__' in path.parts or f'{root}/.mim/{path.relative_to(ROOT).as_posix()}' in names
     for path in ROOT.glob('hii_mm/**/*.py'):
         assert path.relative_to(ROOT).as_posix() in names or '.mim' in path.parts
-    assert {'hii_mm/py.typed', *(path.relative_to(ROOT).as_posix() for path in ROOT.glob('hii_mm/**/*.j2'))} <= names
+    assert {
+        'hii_mm/py.typed',
+        'hii_mm/accuracy.json',
+        *(path.relative_to(ROOT).as_posix() for path in ROOT.glob('hii_mm/**/*.j2')),
+    } <= names
+    weights = {path.name for path in ROOT.glob('zoo/weights/*.pth')}
+    assert {name.rpartition('/')[2] for name in names if name.startswith('hii_mm/.mim/zoo/weights/')} == weights
+    assert weights and not [name for name in names if name.startswith('+hii_mm/.mim/zoo')], 'once is enough'
     unwanted = ('tests/', 'configs/', 'tools/', 'build/')
     assert not [name for name in names if name.startswith(unwanted) or '__pycache__' in name or 'left_over' in name]
 

@@ -1,4 +1,4 @@
-"""Fit the shipped seam models to public photographs, and write the sums of all shipped files.
+"""Fit the shipped seam models to public photographs, and how photographs look; write the sums of all shipped files.
 
     python tools/dev/fit_seams.py [--photos data/gcompris/learn] [--out hii_mm/attacks/shipped] [SETTING ...]
 
@@ -16,14 +16,18 @@ import argparse
 import time
 from pathlib import Path
 
+import numpy as np
+
 from hii_mm import Scheme
 from hii_mm.attacks.evaluation.photos import load_pictures, picture_files
+from hii_mm.attacks.solver import looks
 from hii_mm.attacks.solver.seam_files import SHIPPED, setting_of
 from hii_mm.attacks.solver.seams import SeamModel
 from hii_mm.files import sha256_file
 
 ROOT = Path(__file__).parents[2]
 SCHEMES = [
+    *(Scheme(16, gap=gap, tone=True) for gap in range(3)),
     *(Scheme(16, gap=gap) for gap in range(5)),
     *(Scheme(8, gap=gap) for gap in range(3)),
     *(Scheme(32, gap=gap) for gap in (0, 2)),
@@ -52,6 +56,8 @@ def main():
         parser.error(f'no such setting: {", ".join(unknown)}; there are {", ".join(schemes)}')
     photos = list(load_pictures(picture_files([args.photos]))[0].values())
     args.out.mkdir(parents=True, exist_ok=True)
+    mean, precision = looks.fit(photos)
+    np.savez(args.out / looks.FILE.name, mean=mean, precision=precision)
     for setting in args.settings or schemes:
         start = time.process_time()
         path = args.out / f'seams-{setting}.npz'

@@ -25,7 +25,14 @@ from hii_mm.attacks.solver.seam_files import SHIPPED, setting_of
 from hii_mm.attacks.training import train_attack
 
 ROOT = Path(__file__).parents[2]
-STEPS = {Scheme(16, strategy='both'): 4000, Scheme(16, gap=2): 3000, Scheme(16): 1500}
+STEPS = {
+    Scheme(16, strategy='both'): 4000,
+    Scheme(16, strategy='both', gap=1): 4000,
+    Scheme(16): 1500,
+    Scheme(16, gap=2): 3000,
+    Scheme(16, gap=2, tone=True): 900,
+    Scheme(16, gap=4): 3000,
+}
 
 
 def shown(done, total, note):

@@ -30,6 +30,7 @@ SCHEMES = {
     'drop': Scheme(patch_size=16, drop_ratio=0.5),
     'orient': Scheme(patch_size=16, orient=True),
     'window': Scheme(patch_size=16, window=4),
+    'tone': Scheme(patch_size=16, tone=True),
     'mi': Scheme(patch_size=16, strategy='mixup'),
     'both': Scheme(patch_size=16, strategy='both'),
 }

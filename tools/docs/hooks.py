@@ -1,4 +1,4 @@
-"""MkDocs hooks: add configs/ and CHANGELOG.md to the site, with links that work on both.
+"""MkDocs hooks: add configs/, zoo/ and CHANGELOG.md to the site, with links that work on both.
 
 Pages link to files of the repository by relative paths, such as
 ``../configs/pevit/README.md`` from ``docs/zoo.md``. On the site ``configs/``
@@ -16,19 +16,19 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MOUNTED = ('configs', 'CHANGELOG.md')
+MOUNTED = {'configs': ('.md', '.py', '.yml'), 'zoo': ('.jsonl', '.json', '.pth'), 'CHANGELOG.md': ()}  # kinds of files
 LINK = re.compile(r'(?P<before>\]\()(?P<target>[^)#:\s]+)(?P<after>[)#])')
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the mounted files of the repository."""
-    for name in MOUNTED:
+    for name, kinds in MOUNTED.items():
         path = os.path.join(ROOT, name)
         found = [path] if os.path.isfile(path) else [
             os.path.join(folder, file)
             for folder, _, names in os.walk(path)
             for file in names
-            if file.endswith(('.md', '.py', '.yml'))
+            if file.endswith(kinds)
         ]  # fmt: skip
         for file in sorted(found):
             files.append(File.generated(config, os.path.relpath(file, ROOT).replace(os.sep, '/'), abs_src_path=file))

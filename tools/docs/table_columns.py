@@ -92,6 +92,19 @@ def between(title: str, metric: str, form: str = '{:.0%}') -> Column:
     return Column(title, text)
 
 
+def chance_of(metric: str) -> Callable[[Row], str | None]:
+    """Show what the best attack got of a metric, which attack it was, and in brackets chance; for frontier.json."""
+
+    def text(row: Row) -> str | None:
+        if row.get(metric) is None:
+            return None
+        chance = row.get(f'{metric}_chance')
+        shown = f'{row[metric]:.1%} {row[f"{metric}_by"]}'
+        return shown if chance is None else f'{shown} ({chance:.1%})'
+
+    return text
+
+
 def of_set(name: str, *fields: str, settings: tuple[str, ...] = (), attacks: tuple[str, ...] = ()) -> Any:
     """Select the rows of a set of photographs that have all of some fields, of some settings and attacks."""
     return lambda rows: [
@@ -178,3 +191,21 @@ def config(title: str = 'model') -> Column:
 def command(prefix: str = '') -> Column:
     """Show the command that trains the config of the row."""
     return Column('command', lambda row: f'`{prefix}python tools/train.py {row["config"]}`')
+
+
+def linked(field: str) -> Callable[[Row], Link | None]:
+    """Link a field that holds the path of a file by the field's name; empty where the row lacks it."""
+    return lambda row: Link(field, row[field]) if row.get(field) else None
+
+
+def best(row: Row) -> str:
+    """Show the accuracy or the AP of a row of the zoo."""
+    metrics = row['metrics']
+    return f'{metrics["Top 1 Accuracy"]:.2f}' if 'Top 1 Accuracy' in metrics else f'{metrics["box AP"]:.1f} AP'
+
+
+def zoo(*data: str) -> Callable[[list[Row]], list[Row]]:
+    """Select the rows of the zoo on some data, those that were measured first."""
+    return lambda rows: sorted(
+        (row for row in rows if row['data'].startswith(data)), key=lambda row: row['status'] == 'config only'
+    )

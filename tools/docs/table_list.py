@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 
 from table_columns import (
     Column,
     Link,
     Table,
+    best,
     between,
     by_seed,
+    chance_of,
     command,
     config,
     first_seed,
     fit,
     flat_speed,
     having,
+    linked,
     mean,
     models,
     of_set,
     pair,
     seed_of,
     tenth,
+    zoo,
 )
 
 SETTING, ATTACK = Column('setting', 'setting'), Column('attack', 'attack')
@@ -61,6 +66,15 @@ DETECTION = tuple(Column(name, name, '{:.1f}') for name in ('AP', 'AP50', 'AP75'
 IMAGES, TIME = Column('images', 'images'), Column('time', 'time')
 TOP1 = Column('top-1', lambda row: f'{row["seeds"][0]:.2f}')
 LOG = Column('log', lambda row: Link('log', row['log']))
+ZOO = (Column('row', lambda row: Link(row['name'], row['config'])), Column('protection', 'images'))
+ZOO_MORE = (
+    Column('several seeds', 'seeds'),
+    Column('epochs', 'epochs'),
+    Column('an attack gets back', 'back'),
+    Column('time', 'time'),
+    Column('weights', linked('weights')),
+    Column('log', linked('log')),
+)
 
 TABLES = {
     'audit-scenes': Table(
@@ -69,6 +83,17 @@ TABLES = {
     'audit-sweep': Table('audit', (SETTING, *PUT_TOGETHER, SECONDS), of_set('sweep', 'metrics.direct')),
     'audit-gcompris': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('gcompris', 'metrics.top1')),
     'audit-448': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('scenes-448', 'metrics.top1')),
+    'audit-tone': Table(
+        'audit',
+        (
+            Column('photographs', lambda row: {'tone': 'the 14', 'tone-gcompris': "20 of GCompris'"}[row['set']]),
+            SETTING,
+            ATTACK,
+            *PUT_TOGETHER,
+            *SEEN[:2],
+        ),
+        lambda rows: of_set('tone', 'metrics.top1')(rows) + of_set('tone-gcompris', 'metrics.top1')(rows),
+    ),
     'audit-textures': Table(
         'audit', (SETTING, ATTACK, *PUT_TOGETHER), of_set('textures', 'metrics.direct', attacks=DRAWING)
     ),
@@ -93,6 +118,40 @@ TABLES = {
         'audit',
         (SETTING, ATTACK, NEIGHBOURS, tenth('largest part', 'component'), *SEEN[:2], SECONDS),
         of_set('scenes', 'metrics.ssim', settings=MAIN, attacks=DRAWING),
+    ),
+    'frontier': Table(
+        'frontier',
+        (
+            Column('images', 'scheme'),
+            Column('model', 'model'),
+            Column('seeds', lambda row: len(row['seeds'])),
+            Column('epochs', 'epochs'),
+            Column('accuracy', lambda row: '{:.1f} [{:.1f}, {:.1f}]'.format(row['accuracy'], *row['interval'])),
+            Column('of plain', 'share', '{:.1%}'),
+            Column('right neighbours', chance_of('surviving')),
+            Column('photo found', chance_of('photo')),
+            Column('neighbours, photographs of 224', chance_of('audit_surviving')),
+            Column('photo found, photographs of 224', chance_of('audit_photo')),
+        ),
+    ),
+    'frontier-curves': Table(
+        'frontier',
+        (
+            Column('images', 'scheme'),
+            Column('model', 'model'),
+            Column('accuracy over the training', lambda row: ', '.join(f'{value:.1f}' for value in row['curve'])),
+            Column('CPU seconds', 'cpu_seconds'),
+        ),
+    ),
+    'context-data': Table(
+        'context_data',
+        (
+            Column('photographs', 'photographs'),
+            Column('steps', 'steps'),
+            Column('CPU minutes', 'minutes', '{:.1f}'),
+            Column('ranked first before', 'first', '{:.3f}'),
+            Column('ranked first', 'top1', '{:.3f}'),
+        ),
     ),
     'context-curves': Table(
         'context_curves',
@@ -258,6 +317,63 @@ TABLES = {
         'shuffled_det',
         (config(), IMAGES, Column('epochs', 'epochs'), Column('classes an object', 'classes'), *DETECTION[:3]),
     ),
-    'zoo-classifiers': Table('fashion_mnist', (config(), IMAGES, TOP1, TIME)),
-    'zoo-detectors': Table('fashion_det', (config(), IMAGES, *DETECTION[:2], TIME, LOG), first_seed),
+    'zoo-classifiers': Table(
+        'zoo', (*ZOO, Column('top-1', 'metrics.Top 1 Accuracy', '{:.2f}'), *ZOO_MORE), zoo('Fashion-MNIST', 'digits')
+    ),
+    'zoo-detectors': Table(
+        'zoo',
+        (*ZOO, *(Column(name, f'metrics.box {name}', '{:.1f}') for name in ('AP', 'AP50')), *ZOO_MORE),
+        zoo('FashionDet'),
+    ),
+    'zoo-scenes': Table(
+        'zoo', (*ZOO, Column('top-1', 'metrics.Top 1 Accuracy', '{:.2f}'), *ZOO_MORE), zoo('FashionScene')
+    ),
+    'zoo-attacks': Table(
+        'zoo_attacks',
+        (
+            SETTING,
+            ATTACK,
+            NEIGHBOURS,
+            between('named by layout', 'photo_layout'),
+            tenth('PSNR (encrypted)', 'psnr', '{:.1f}', 'encrypted'),
+            tenth('SSIM (encrypted)', 'ssim', '{:.2f}', 'encrypted'),
+        ),
+    ),
+    'zoo-claim': Table(
+        'audit',
+        (SETTING, ATTACK, NEIGHBOURS, *SEEN[:1], SEEN[4], SECONDS),
+        of_set('gcompris', settings=(MAIN[0], MAIN[2]), attacks=('identity', 'jigsaw', 'mixup-inverse')),
+    ),
+    'zoo-rpe': Table(
+        'zoo',
+        (*ZOO, Column('top-1', 'metrics.Top 1 Accuracy', '{:.2f}'), Column('here', 'status'), *ZOO_MORE[:2]),
+        lambda rows: [row for row in rows if re.fullmatch(r'pevit-mini-p4(-rpe)?_\S+-20e_fashion-mnist', row['name'])],
+    ),
+    'reproduce': Table(
+        'reproduce',
+        (
+            Column('config', 'config'),
+            Column('parameters, M', 'parameters', '{:.0f}'),
+            Column('GFLOPs a picture', 'gflops', '{:.1f}'),
+            Column('hours', 'hours', '{:.0f}'),
+            Column('GiB a GPU', 'gib', '{:.0f}'),
+        ),
+    ),
+    'zoo-large': Table(
+        'zoo',
+        (*ZOO, Column('data', 'data'), Column('here', 'status'), Column("the paper's figure", 'paper')),
+        zoo('ImageNet', 'COCO'),
+    ),
+    'zoo-short': Table(
+        'zoo',
+        (
+            *ZOO,
+            Column('data', 'data'),
+            Column('top-1 or AP', best),
+            ZOO_MORE[0],
+            Column('comes back', 'back'),
+            Column('weights', linked('weights')),
+        ),
+        lambda rows: [row for row in rows if row['status'] == 'measured'],
+    ),
 }

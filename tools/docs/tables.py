@@ -66,7 +66,7 @@ def render(table: Table, path: Path) -> str:
         cells = [column.cell(row, path) for column in table.columns]
         lines.append('| ' + ' | '.join(cells) + ' |')
     commands = '; '.join(f'`{command.strip()}`' for command in data['command'].split(';'))
-    return '\n'.join([*lines, '', f'{commands}: measured {data["date"]} on {data["machine"]}.'])
+    return '\n'.join([*lines, '', f'{commands}: {data.get("kind", "measured")} {data["date"]} on {data["machine"]}.'])
 
 
 if __name__ == '__main__':

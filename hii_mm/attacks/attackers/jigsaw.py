@@ -15,13 +15,14 @@ from ..solver.grids import place_shape, plain_grid, shuffle_of, unshuffled
 from ..solver.pieces import all_turns, as_rgb, cut, turn_codes
 from ..solver.restore import restore
 from ..solver.seams import SeamModel, posteriors, seam_model
+from ..solver.tone_solving import solved as untoned
 
 MOST = 4800  # items (pieces, or pieces times turns)
 
 
 @register
 class Jigsaw(Attack):
-    """Reassemble RS with any gap, drop, orientation and window; on MI too.
+    """Reassemble RS with any gap, drop, orientation, window and tone; on MI too.
 
     How borders go on is fitted to the setting: shipped for common ones, else
     fitted at first use to public photos, where some are given, or to those
@@ -73,7 +74,8 @@ class Jigsaw(Attack):
             grid, certainty = _by_window(right, down, shape, window, len(codes), self.effort)
         places = np.where(grid >= 0, grid // len(codes), -1)
         turns = np.where(grid >= 0, np.array(codes)[grid % len(codes)], 0)
-        drawn = restore(pieces, places, turns, scheme, given.plain_shape, certainty)
+        solved = untoned(pieces, places, turns, self.seams_of(scheme, given)) if shuffle.tone else None
+        drawn = restore(pieces, places, turns, scheme, given.plain_shape, certainty, solved)
         return Recovery(
             drawn.image,
             places,

@@ -13,6 +13,7 @@ from ..base import Attack, Given, Recovery, register
 from ..solver.grids import patch_grid, place_shape, shuffle_of, unshuffled
 from ..solver.pieces import as_rgb, before_shuffle, cut, plain_cores, turn_codes
 from ..solver.restore import restore
+from ..solver.tones import forms
 
 
 @register
@@ -52,6 +53,8 @@ def _costs(plain: np.ndarray, encrypted: np.ndarray, scheme: Scheme, codes: Sequ
     """Return mean squared differences, (turns, pieces, patches)."""
     pieces = cut(as_rgb(encrypted), place_shape(scheme, np.shape(encrypted)))
     cores = plain_cores(before_shuffle(plain, scheme), shuffle_of(scheme))
+    if scheme.shuffle and scheme.shuffle.tone:
+        pieces, cores = forms(pieces), forms(cores)
     b = cores.reshape(len(cores), -1)
     found = []
     for code in codes:

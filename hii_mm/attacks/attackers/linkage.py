@@ -8,6 +8,7 @@ from ...encryption import Scheme
 from ..base import Attack, Figures, Given, Recovery, register
 from ..solver.grids import place_shape, plain_size
 from ..solver.pieces import all_turns, as_rgb, as_uint8, before_shuffle, cut, plain_cores, resized, turn_codes
+from ..solver.tones import forms
 
 
 @register
@@ -16,8 +17,9 @@ class Linkage(Attack):
 
     Shuffled: the mean, over the pieces, of the distance to the nearest core of
     the candidate (a Chamfer distance). The order of the pieces plays no part,
-    so no shuffle of any kind helps. Mixed: the distance to the candidate's own
-    mixing. JPEG noise, a gap and dropped patches do not prevent it.
+    so no shuffle of any kind helps, nor does tone: what it leaves is compared.
+    Mixed: the distance to the candidate's own mixing. JPEG noise, a gap and
+    dropped patches do not prevent it.
     """
 
     name = 'linkage'
@@ -71,6 +73,7 @@ def _pieces(image: np.ndarray, scheme: Scheme) -> np.ndarray:
     if scheme.shuffle is None:
         return image.reshape(1, -1)
     pieces = cut(image, place_shape(scheme, image.shape))
+    pieces = forms(pieces) if scheme.shuffle.tone else pieces
     return pieces.reshape(len(pieces), -1)
 
 
@@ -80,4 +83,5 @@ def _plain_pieces(plain: np.ndarray, scheme: Scheme) -> np.ndarray:
     if scheme.shuffle is None:
         return image.reshape(1, -1)
     cores, codes = plain_cores(image, scheme.shuffle), turn_codes(scheme.shuffle)
+    cores = forms(cores) if scheme.shuffle.tone else cores
     return all_turns(cores, codes).reshape(len(cores) * len(codes), -1)

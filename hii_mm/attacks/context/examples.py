@@ -12,6 +12,8 @@ from ...encryption.turns import compose, transposed, turn_grid
 from ..solver.grids import shuffle_of
 from ..solver.pieces import all_turns, before_shuffle, plain_cores, turn_codes
 from ..solver.seams import SeamModel
+from ..solver.tone_fitting import with_tone
+from ..solver.tones import shown
 from .crops import crop, crop_shape
 
 
@@ -43,15 +45,17 @@ def measured(
         model: the measures.
 
     Returns:
-        The streams, float32; the measures, float32 (2, K, N, N); and the piece of each item, as :class:`Example`.
+        The streams, float32, without their tone where pieces may have any; the measures, float32 (2, K, N, N);
+        and the piece of each item, as :class:`Example`.
     """
     items, piece = all_turns(pieces, codes), np.arange(len(pieces) * len(codes)) // len(codes)
-    right = model.measures(items, items)
+    right, seen = model.measures(items, items), shown(items) if model.toned else items
     if 1 in codes:
         quarter = quarters(len(pieces), codes)
-        return (items,), np.stack([right, right[:, quarter[:, None], quarter]]), piece
+        return (seen,), np.stack([right, right[:, quarter[:, None], quarter]]), piece
     upright = all_turns(pieces.swapaxes(1, 2), [transposed(code) for code in codes])
-    return (items, upright), np.stack([right, model.measures(upright, upright)]), piece
+    below = model.measures(upright, upright)
+    return (seen, shown(upright) if model.toned else upright), np.stack([right, below]), piece
 
 
 def quarters(count: int, codes: Sequence[int]) -> np.ndarray:
@@ -85,7 +89,8 @@ def cut_example(image: np.ndarray, scheme: Scheme, model: SeamModel, rng: np.ran
     places = np.full(rows * cols, -1)
     places[kept] = np.arange(len(kept))
     grid = places.reshape(rows, cols)
-    streams, measures, piece = measured(np.ascontiguousarray(plain_cores(mixed, shuffle)[kept]), codes, model)
+    pieces = np.ascontiguousarray(plain_cores(mixed, shuffle)[kept])
+    streams, measures, piece = measured(with_tone(pieces, rng) if shuffle.tone else pieces, codes, model)
     seams = [_seams(grid, codes)]
     if len(streams) > 1:
         seams.append(_seams(grid.T, [transposed(code) for code in codes]))

@@ -26,16 +26,27 @@ def true_places(plan: ShufflePlan) -> tuple[np.ndarray, np.ndarray | None]:
     return places, np.where(places >= 0, inverse(plan.orientation)[places], 0)
 
 
+def in_true_tone(encrypted: np.ndarray, plan: ShufflePlan) -> np.ndarray:
+    """Return an encrypted image as it would be without tone."""
+    if plan.tone is None:
+        return encrypted
+    found = np.array(encrypted, order='C')
+    plan.tone.invert(found, plan.shape)
+    return found
+
+
 def true_picture(case: Case) -> np.ndarray | None:
     """Return the picture of all pieces at their true places, as attacks draw pieces: (H, W, 3) uint8.
 
-    None without truth, and where nothing was shuffled.
+    Pieces have their true tone. None without truth, and where nothing was shuffled.
     """
     if case.plan is None or case.plan.shuffle is None:
         return None
     pieces = cut(as_rgb(case.encrypted), place_shape(case.scheme, case.encrypted.shape))
     places, turns = true_places(case.plan.shuffle)
-    return restore(pieces, places, turns, case.scheme, case.plain_shape, np.ones(places.shape, np.float32)).image
+    solved = cut(as_rgb(in_true_tone(case.encrypted, case.plan.shuffle)), case.plan.shuffle.shape)
+    sure = np.ones(places.shape, np.float32)
+    return restore(pieces, places, turns, case.scheme, case.plain_shape, sure, solved).image
 
 
 def search(plan: ShufflePlan, places: np.ndarray, scores: Scores) -> dict[str, float]:

@@ -226,7 +226,9 @@ class Runner:
         words = [__version__, name, repr(case.scheme.steps), repr(options), self.seed, case.name, case.repeat]
         words += [digests.file(options.get('checkpoint')), digests.array(case.encrypted), digests.array(case.plain)]
         if case.plan is not None and case.plan.shuffle is not None:
-            words += [digests.array(part) for part in (case.plan.shuffle.permutation, case.plan.shuffle.orientation)]
+            shuffle = case.plan.shuffle
+            words += [digests.array(part) for part in (shuffle.permutation, shuffle.orientation)]
+            words += [digests.array(part) for part in (vars(shuffle.tone).values() if shuffle.tone else ())]
         for need, value in vars(given).items():
             words += [need, *digests.words(value)]
         return hashlib.sha256(json.dumps([str(word) for word in words]).encode()).hexdigest()[:16]

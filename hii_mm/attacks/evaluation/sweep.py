@@ -9,7 +9,7 @@ from typing import Any
 from ...encryption import MixupParams, Scheme, ShuffleParams
 from ...errors import InvalidValueError
 
-ACCEPTED = 'gap=A:B, drop=A:B[:STEP], window=A:B, patch=A:B:STEP, orient, mixup; with commas between them'
+ACCEPTED = 'gap=A:B, drop=A:B[:STEP], window=A:B, patch=A:B:STEP, orient, tone, mixup; with commas between them'
 MOST = 50  # values of one parameter
 _FIELDS = {'gap': 'gap', 'drop': 'drop_ratio', 'window': 'window', 'patch': 'patch_size'}
 
@@ -36,7 +36,7 @@ def parse(text: str, scheme: Scheme) -> Sweep:
     found: Sweep = {}
     for word in filter(None, (part.strip() for part in text.split(','))):
         name, _, span = word.partition('=')
-        if name in ('orient', 'mixup') and not span:
+        if name in ('orient', 'tone', 'mixup') and not span:
             found[name] = [('off', scheme), ('on', _switched(name, scheme, shuffle))]
         elif name in _FIELDS and span:
             values = _span(word, span, float if name == 'drop' else int)
@@ -74,9 +74,9 @@ def _with(scheme: Scheme, shuffle: ShuffleParams, field: str, value: Any) -> Sch
 
 
 def _switched(name: str, scheme: Scheme, shuffle: ShuffleParams) -> Scheme:
-    """Return the scheme with orientation or mixing, where it had none."""
-    if name == 'orient':
-        return _with(scheme, shuffle, 'orient', True)
+    """Return the scheme with orientation, tone or mixing, where it had none."""
+    if name in ('orient', 'tone'):
+        return _with(scheme, shuffle, name, True)
     if scheme.mixup:
         raise InvalidValueError('a sweep of mixup compares with and without: use strategy shuffle')
     h, w = shuffle.patch_size

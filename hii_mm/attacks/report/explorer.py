@@ -22,6 +22,7 @@ PARAMETERS = {
     'drop': 'patches dropped',
     'orient': 'pieces turned',
     'window': 'window, patches',
+    'tone': 'tone changed',
 }
 
 

@@ -36,6 +36,7 @@ def restore(
     scheme: Scheme,
     plain_shape: tuple[int, int] | None = None,
     certainty: np.ndarray | None = None,
+    solved: np.ndarray | None = None,
 ) -> Rendering:
     """Return the pictures of pieces at their places.
 
@@ -50,11 +51,12 @@ def restore(
         scheme: how they were encrypted; it shuffles.
         plain_shape: (h, w) of the plain image, where it is known.
         certainty: float (rows, columns), how likely each piece is beside its right neighbours; None if all are.
+        solved: the pieces in one tone, for ``image``; None if they have no tone of their own.
     """
     gap, parts = scheme.shuffle.gap if scheme.shuffle else 0, scheme.mixup.grid if scheme.mixup else 1
     raw = lay_out(pieces, places, turns, gap, fill=False)
     known = known_pixels(places, (pieces.shape[1], pieces.shape[2]), gap)
-    image = lay_out(pieces, places, turns, gap)
+    image = lay_out(pieces if solved is None else solved, places, turns, gap)
     if scheme.mixup or (known == 0).any():
         bend = BEND if (places >= 0).all() else 0.0  # over a whole piece a slope does not go on
         image = _filled(image, known, scheme.mixup, seams(places, certainty, scheme), bend)

@@ -18,6 +18,7 @@ from ...files import StrPath, write_atomically
 from .grids import shuffle_of
 from .seam_measures import Side, measure_names
 from .student import StudentT
+from .tone_windows import KINDS, ToneWindow
 from .windows import Window
 
 FORMAT = 1
@@ -27,16 +28,19 @@ Head = tuple[str, tuple[int, int], int, list[Side]]
 
 
 def setting_of(scheme: Scheme) -> str:
-    """Name what decides how seams look, such as 'rs-p16-gap2' or 'mi-p16-grid2-gap0'; drop, orient and window do not.
+    """Name what decides how seams look, such as 'rs-p16-gap2-tone' or 'mi-p16-grid2-gap0'.
+
+    Drop, orient and window do not.
 
     Raises:
         AttackRefusedError: a scheme that does not shuffle.
     """
     shuffle, mixup = shuffle_of(scheme), scheme.mixup
+    tone = '-tone' if shuffle.tone else ''
     if mixup is None:
-        return f'rs-p{_size(shuffle.patch_size)}-gap{shuffle.gap}'
+        return f'rs-p{_size(shuffle.patch_size)}-gap{shuffle.gap}{tone}'
     other = '' if shuffle.patch_size == mixup.core_size else f'-rs-p{_size(shuffle.patch_size)}'
-    return f'mi-p{_size(mixup.patch_size)}-grid{mixup.grid}{other}-gap{shuffle.gap}'
+    return f'mi-p{_size(mixup.patch_size)}-grid{mixup.grid}{other}-gap{shuffle.gap}{tone}'
 
 
 def _size(sides: tuple[int, int]) -> str:
@@ -111,14 +115,15 @@ def _packed(side: Side) -> dict[str, np.ndarray]:
 
 def _unpacked(found: Mapping[str, np.ndarray], prefix: str, core: tuple[int, int]) -> Side:
     """Build one side, with all shapes checked."""
-    windows = tuple(Window(int(c), int(r), bool(k)) for c, r, k in found[f'{prefix}windows'])
+    windows = _windows(found[f'{prefix}windows'])
+    alike = 1 if isinstance(windows[0], ToneWindow) else 2  # densities of a window
     if any(not (0 < s.columns <= core[1] and 0 < s.rows <= core[0]) for s in windows):
         raise ValueError(f'windows {windows} on pieces of {core[0]} x {core[1]}')
     count = len(measure_names(windows, core[1]))
-    shapes = {'numbers': (len(windows), 2, 3), 'spread': (count,), 'weights': (2, count)}
+    shapes = {'numbers': (len(windows), alike, 3), 'spread': (count,), 'weights': (2, count)}
     for number, window in enumerate(windows):
-        shapes[f'mean{number}'] = (2, window.size)
-        shapes[f'precision{number}'] = (2, window.size * (window.size + 1) // 2)
+        shapes[f'mean{number}'] = (alike, window.size)
+        shapes[f'precision{number}'] = (alike, window.size * (window.size + 1) // 2)
     arrays = {name: found[f'{prefix}{name}'] for name in shapes}
     for name, array in arrays.items():
         if array.shape != shapes[name] or array.dtype.kind != 'f' or not np.isfinite(array).all():
@@ -126,11 +131,22 @@ def _unpacked(found: Mapping[str, np.ndarray], prefix: str, core: tuple[int, int
     densities = []
     for number, pair in enumerate(arrays['numbers']):
         parts = zip(pair, arrays[f'mean{number}'], arrays[f'precision{number}'])
-        one, two = (
+        laws = (
             StudentT(mean, _symmetric(precision), float(f), float(o), int(r)) for (f, o, r), mean, precision in parts
         )
-        densities.append((one, two))
+        densities.append(tuple(laws))
     return Side(windows, tuple(densities), arrays['spread'], arrays['weights'])
+
+
+def _windows(numbers: np.ndarray) -> tuple[Window | ToneWindow, ...]:
+    """Return the windows of a file, of which there is at least one: three numbers each, or four for those of tone."""
+    if numbers.ndim != 2 or not len(numbers) or numbers.shape[1] not in (3, 4):
+        raise ValueError(f'windows {numbers.tolist()}')
+    if numbers.shape[1] == 3:
+        return tuple(Window(int(c), int(r), bool(k)) for c, r, k in numbers)
+    if not np.isin(numbers[:, 3], range(len(KINDS))).all():
+        raise ValueError(f'windows of the kinds {numbers[:, 3].tolist()}')
+    return tuple(ToneWindow(int(c), int(r), bool(k), int(kind)) for c, r, k, kind in numbers)
 
 
 def _symmetric(lower: np.ndarray) -> np.ndarray:

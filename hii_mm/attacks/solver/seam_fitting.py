@@ -16,6 +16,7 @@ from .pieces import as_uint8, before_shuffle, plain_cores
 from .seam_measures import Side, raw_measures
 from .seam_weights import ENTRIES, LEAST, fit_weights, questions
 from .student import StudentT, fit_density
+from .tone_fitting import Picture, tone_fitted, with_tone
 from .windows import Window, contrasts, level_free, sides
 
 WINDOWS = (
@@ -40,15 +41,17 @@ def fit_sides(photos: Sequence[np.ndarray], scheme: Scheme, seed: int, progress:
 
 
 def _fit_side(photos: Sequence[np.ndarray], scheme: Scheme, down: bool, seed: int, progress: Progress) -> Side:
-    rng, gap, half = np.random.default_rng([seed, down]), shuffle_of(scheme).gap, CROPS // 2
+    rng, gap, half = np.random.default_rng([seed, down]), shuffle_of(scheme).gap, _crops(scheme) // 2
     h, w = scheme.core_size[::-1] if down else scheme.core_size
-    windows = _windows(h, w, scheme.mixup is not None)
-    turned = None if scheme.core_size[0] == scheme.core_size[1] else down
-    first = list(_pictures(photos, scheme, CROPS, turned, rng))
-    densities = tuple(_densities(first, window, rng) for window in windows)
+    toned, turned = shuffle_of(scheme).tone, None if scheme.core_size[0] == scheme.core_size[1] else down
+    first = list(_pictures(photos, scheme, _crops(scheme), turned, rng))
+    windows, densities = (
+        tone_fitted(first, h, w, SAMPLES, rng) if toned else _fitted(first, h, w, scheme.mixup is not None, rng)
+    )
     side = Side(windows, densities, np.ones(0, np.float32), np.ones(0, np.float32))
     asked, variances = [], []
     for done, (pieces, seams) in enumerate(_pictures(photos, scheme, half, turned, rng), 1):
+        pieces = with_tone(pieces, rng) if toned else pieces
         raw = raw_measures(pieces, pieces, gap, side)
         raw -= raw.mean(axis=(1, 2), keepdims=True)
         variances.append(raw.var(axis=(1, 2)))
@@ -60,11 +63,19 @@ def _fit_side(photos: Sequence[np.ndarray], scheme: Scheme, down: bool, seed: in
     return side._replace(spread=spread, weights=fit_weights(asked))
 
 
-def _windows(h: int, w: int, mixed: bool) -> tuple[Window, ...]:
-    """Return the shapes of windows that fit pieces of (h, w), each once."""
+def _crops(scheme: Scheme) -> int:
+    """Return the number of crops for the densities; of pieces with a tone each one gives three colours."""
+    return CROPS // 2 if shuffle_of(scheme).tone else CROPS
+
+
+def _fitted(
+    pictures: Sequence[Picture], h: int, w: int, mixed: bool, rng: np.random.Generator
+) -> tuple[tuple[Window, ...], tuple[tuple[StudentT, StudentT], ...]]:
+    """Return the windows that fit pieces of (h, w), each once, and their densities."""
     shapes = WINDOWS + MIXED if mixed else WINDOWS
     fitting = (Window(min(s.columns, w), min(s.rows, h), s.contrast and min(h, w) > 1) for s in shapes)
-    return tuple(dict.fromkeys(fitting))
+    windows = tuple(dict.fromkeys(fitting))
+    return windows, tuple(_densities(pictures, window, rng) for window in windows)
 
 
 def _pictures(
@@ -108,9 +119,7 @@ def _crop(photo: np.ndarray, shape: Sequence[int], rng: np.random.Generator) -> 
     return np.asarray(part)[:, :: -1 if rng.random() < 0.5 else 1]
 
 
-def _densities(
-    pictures: Sequence[tuple[np.ndarray, np.ndarray]], window: Window, rng: np.random.Generator
-) -> tuple[StudentT, StudentT]:
+def _densities(pictures: Sequence[Picture], window: Window, rng: np.random.Generator) -> tuple[StudentT, StudentT]:
     """Fit the densities of true and of random neighbours."""
     basis = level_free(window) if window.contrast else None
     true, chance = [], []

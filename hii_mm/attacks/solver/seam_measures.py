@@ -1,8 +1,9 @@
 """The measures of a seam and their weighted sum. NumPy only.
 
 The measures are log-likelihood ratios of windows across the seam
-(:mod:`.windows`) and the classic ones (:mod:`.classic`). Each enters as it is,
-relative to the best of its row and to the best of its column.
+(:mod:`.windows`) and the classic ones (:mod:`.classic`); of pieces with a tone
+those of :mod:`.tone_measures`. Each enters as it is, relative to the best of
+its row and to the best of its column.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import tone_measures
 from .classic import classic, names
 from .student import StudentT
+from .tone_windows import ToneWindow
 from .windows import Window, log_ratio
 
 FLOOR = 0.03  # probability that the measures say nothing about a seam
@@ -25,26 +28,33 @@ class Side(NamedTuple):
 
     Attributes:
         windows: those whose likelihood ratios are measures.
-        densities: of true and of random neighbours, for each window.
+        densities: of true and of random neighbours, for each window; of true ones only, for pieces with a tone.
         spread: float32 (K,), standard deviation of each measure over the pairs of a picture.
         weights: float32 (2, K): of the measures as they are, and relative to the bests of row and column.
     """
 
-    windows: tuple[Window, ...]
-    densities: tuple[tuple[StudentT, StudentT], ...]
+    windows: tuple[Window | ToneWindow, ...]
+    densities: tuple[tuple[StudentT, ...], ...]
     spread: np.ndarray
     weights: np.ndarray
 
 
-def measure_names(windows: Sequence[Window], width: int) -> tuple[str, ...]:
-    """Return names of the measures of windows and of the classic ones, in order."""
+def measure_names(windows: Sequence[Window | ToneWindow], width: int) -> tuple[str, ...]:
+    """Return names of the measures of windows and of the others, in order."""
+    toned = [window for window in windows if isinstance(window, ToneWindow)]
+    if toned:
+        return tone_measures.names(toned)
     shapes = (f'{"contrast" if w.contrast else "window"} {w.columns}x{w.rows}' for w in windows)
     return (*shapes, *names(width))
 
 
 def raw_measures(left: np.ndarray, right: np.ndarray, gap: int, side: Side) -> np.ndarray:
     """Return all measures as they come: float32 (K, n, m)."""
-    fitted = [log_ratio(left, right, w, *pair) for w, pair in zip(side.windows, side.densities)]
+    toned = [window for window in side.windows if isinstance(window, ToneWindow)]
+    if toned:
+        return tone_measures.measured(left, right, toned, side.densities)
+    plain = [window for window in side.windows if isinstance(window, Window)]
+    fitted = [log_ratio(left, right, window, *pair) for window, pair in zip(plain, side.densities)]
     return np.stack(fitted + classic(left, right, gap))
 
 

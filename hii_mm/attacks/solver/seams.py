@@ -18,6 +18,8 @@ from .packaged import packaged_photos
 from .seam_files import setting_of
 from .seam_fitting import fit_sides
 from .seam_measures import FLOOR, Pairs, Side, combined, measure_names, raw_measures, standardised
+from .tone_measures import states
+from .tone_windows import ToneWindow
 
 
 class SeamModel:
@@ -70,6 +72,11 @@ class SeamModel:
         return cls(core, gap, sides, setting)
 
     @property
+    def toned(self) -> bool:
+        """Whether pieces may have any tone."""
+        return isinstance(self.sides[0].windows[0], ToneWindow)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the K measures, in order."""
         return measure_names(self.sides[0].windows, min(self.core))
@@ -90,6 +97,25 @@ class SeamModel:
         """
         side = self._side(left.shape)
         return standardised(raw_measures(left, right, self.gap, side), side.spread)
+
+    def states(self, left: np.ndarray, right: np.ndarray | None = None) -> np.ndarray:
+        """Return the log-probability of each state of :mod:`.tones` of each pair, if they are neighbours.
+
+        Args:
+            left: as :meth:`measures`.
+            right: as :meth:`measures`; None for the same pieces.
+
+        Returns:
+            float32 (12, n, m).
+
+        Raises:
+            InvalidValueError: as :meth:`measures`, or a model of pieces without tone.
+        """
+        side = self._side(left.shape)
+        shapes = [window for window in side.windows if isinstance(window, ToneWindow)]
+        if not shapes:
+            raise InvalidValueError(f'the seams were fitted to pieces without tone: {self.setting}')
+        return states(left, left if right is None else right, shapes, side.densities)
 
     def scores(self, left: np.ndarray, right: np.ndarray, banned: Pairs = None) -> np.ndarray:
         """Return the weighted sum of the measures, an unnormalised log-likelihood: float32 (n, m).

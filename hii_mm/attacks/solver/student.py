@@ -52,7 +52,7 @@ def fit_density(samples: np.ndarray, basis: np.ndarray | None = None) -> Student
     if basis is not None:
         mean, precision = mean @ basis, basis.T @ precision @ basis
     precision = (precision + precision.T) / 2  # exactly symmetric, as files keep one half
-    return StudentT(mean.astype(np.float32), precision.astype(np.float32), freedom, _offset(scatter, freedom), rank)
+    return StudentT(mean.astype(np.float32), precision.astype(np.float32), freedom, offset(scatter, freedom), rank)
 
 
 def _scatter(x: np.ndarray, freedom: float, scatter: np.ndarray) -> tuple[np.ndarray, float]:
@@ -64,10 +64,10 @@ def _scatter(x: np.ndarray, freedom: float, scatter: np.ndarray) -> tuple[np.nda
         weight = (freedom + d) / (freedom + distance)
         scatter = (x * weight[:, None]).T @ x / len(x) + floor
     distance = np.einsum('nd,nd->n', x @ np.linalg.inv(scatter), x)
-    return scatter, _offset(scatter, freedom) - (freedom + d) / 2 * float(np.log1p(distance / freedom).mean())
+    return scatter, offset(scatter, freedom) - (freedom + d) / 2 * float(np.log1p(distance / freedom).mean())
 
 
-def _offset(scatter: np.ndarray, freedom: float) -> float:
+def offset(scatter: np.ndarray, freedom: float) -> float:
     """Return the log of the density at its mean."""
     d = len(scatter)
     gamma = math.lgamma((freedom + d) / 2) - math.lgamma(freedom / 2)

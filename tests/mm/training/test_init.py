@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
 import hii_mm
+from hii_mm import Scheme
 from hii_mm.cli.main import main
 from hii_mm.errors import SourceError, UsageError
 from hii_mm.training.config import run_config
@@ -154,3 +156,22 @@ def test_data_that_do_not_go_together_are_refused(folders, tmp_path, photo):
     hii_mm.encrypt(sizes, tmp_path / 'copy', scheme=RS, key=tmp_path / 'key')
     with pytest.raises(UsageError, match='have 2 sizes .48 x 48, 60 x 48 ...., and a batch needs one'):
         write_config(look(tmp_path / 'copy', 'classifier'), 'classifier')
+
+
+@pytest.mark.parametrize('scheme, steps', [('light', 1), ('balanced-v1', 2), (RS, 0)])
+def test_a_preset_is_written_by_its_name(folders, tmp_path, scheme, steps):
+    scheme = scheme if isinstance(scheme, Scheme) else Scheme.preset(scheme)
+    text = write_config(look(folders / 'plain', 'classifier'), 'classifier', scheme)
+    pipeline = Config.fromstring(text, '.py').train_pipeline
+    assert sum('preset' in step for step in pipeline) == steps
+    assert text.count('-v1') == 2 * steps + (steps > 0)  # in both pipelines, and in the first line
+    assert Scheme.from_config(pipeline) == scheme
+
+
+def test_the_scheme_of_a_copy_is_that_of_its_manifest(folders, tmp_path, capsys):
+    hii_mm.encrypt(folders / 'plain' / 'train', tmp_path / 'copy', scheme=Scheme.preset('light'), key=folders / 'key')
+    lines = init('classifier', tmp_path / 'copy', tmp_path / 'my.py')
+    assert lines[0].startswith('# 16 pictures, 2 classes, encrypted with RS p 16, gap 4 (preset light-v1).')
+    cfg = Config.fromfile(tmp_path / 'my.py')
+    assert (cfg.model.backbone.type, cfg.model.backbone.patch_size) == ('PEViT', 8)
+    assert not any('Patch' in step['type'] for step in cfg.train_pipeline)

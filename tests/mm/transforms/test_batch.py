@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hii_mm.encryption import Scheme
-from hii_mm.errors import InvalidValueError
+from hii_mm.errors import InvalidTypeError, InvalidValueError
 from hii_mm.transforms import BatchPatchMixup, BatchPatchShuffle
 
 OPTIONS = [
@@ -18,6 +18,8 @@ OPTIONS = [
     {'window': 2},
     {'window': 3, 'drop_ratio': 0.3, 'orient': True, 'gap': 1},
     {'patch_size': (4, 6), 'orient': True},
+    {'tone': True},
+    {'tone': True, 'orient': True, 'gap': 1, 'drop_ratio': 0.3, 'window': 2},
     {'remainder': 'pad'},
     {'remainder': 'crop'},
 ]
@@ -43,10 +45,37 @@ def test_given_plans_give_the_pixels_of_the_transform(options, dtype):
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         plans = [scheme.plan(image.shape, rng) for image in images(batch)]
+    if options.get('tone') and dtype.is_floating_point:
+        with pytest.raises(InvalidTypeError, match='tone needs whole levels, uint8 or uint16, got torch.float32'):
+            BatchPatchShuffle(**options)(batch, plans=plans)
+        return
     found = BatchPatchShuffle(**options)(batch, plans=plans)
     assert found.dtype == dtype
     for image, plan, shuffled in zip(images(batch), plans, images(found)):
         np.testing.assert_array_equal(shuffled, plan.apply(image))
+
+
+@pytest.mark.parametrize('channels', [1, 2, 3, 4])
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_tone_of_all_channels_and_levels(channels, dtype):
+    rng, scheme = np.random.default_rng(0), Scheme(4, tone=True)
+    plain = rng.integers(0, np.iinfo(dtype).max, (2, 8, 12, channels), endpoint=True).astype(dtype)
+    plain[1] //= 7
+    plans = [scheme.plan(image.shape, rng) for image in plain]
+    batch = torch.from_numpy(np.ascontiguousarray(plain.transpose(0, 3, 1, 2)))
+    found = BatchPatchShuffle(4, tone=True)(batch, plans=plans).numpy().transpose(0, 2, 3, 1)
+    for image, plan, shuffled in zip(plain, plans, found):
+        np.testing.assert_array_equal(shuffled, plan.apply(image))
+
+
+def test_fresh_tones_differ_and_follow_the_generator():
+    batch, shuffle = torch.full((2, 3, 8, 8), 7, dtype=torch.uint8), BatchPatchShuffle(4, tone=True)
+    one, two, other = (shuffle(batch, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    assert (one == two).all()
+    assert (one != other).any()
+    assert len(one.unique()) > 12  # of 24 levels, one for each channel of each patch
+    with pytest.raises(InvalidValueError, match='at most 4 channels, got 5'):
+        shuffle(torch.zeros((1, 5, 8, 8), dtype=torch.uint8))
 
 
 @pytest.mark.parametrize('options', OPTIONS, ids=str)

@@ -44,9 +44,10 @@ def test_an_owner_previews_encrypts_verifies_and_decrypts(bare, tmp_path, src):
         assert (plain != encrypted).any()
 
 
-def test_attack_says_what_to_install(bare, tmp_path, src):
-    said = bare('-m', 'hii_mm', 'attack', src, '--strategy', 'shuffle', '--out', tmp_path / 'report', code=2).stderr
-    assert said.startswith('hii-mm attack: ')
+@pytest.mark.parametrize('command, words', [('attack', ['--strategy', 'shuffle']), ('recommend', [])])
+def test_attacks_say_what_to_install(bare, tmp_path, src, command, words):
+    said = bare('-m', 'hii_mm', command, src, *words, '--out', tmp_path / 'report', code=2).stderr
+    assert said.startswith(f'hii-mm {command}: ')
     assert "pip install '.[attacks]'" in said
     assert not (tmp_path / 'report').exists()
 

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from hii_mm import Manifest, Scheme
 from hii_mm.cli import arguments
 from hii_mm.cli.main import main, parsers
+from hii_mm.named import choices
 from hii_mm.presets import PRESETS, table, warning
 
 QUICK = ['--quiet', '--workers', '1']
@@ -29,6 +31,7 @@ def test_encrypt_without_a_choice_lists_the_presets_and_the_options(src, key, tm
             assert line in said.err
         for name in arguments.SCHEME:
             assert f'--{name.replace("_", "-")}' in said.err
+        assert f'hii-mm recommend {src} --out report' in said.err
         assert f'hii-mm attack {src} --gap 2 --out report' in said.err
         assert not (tmp_path / 'dst').exists()
 
@@ -41,6 +44,7 @@ def test_encrypt_without_a_choice_lists_the_presets_and_the_options(src, key, tm
         ['--gap', 0],
         ['--drop-ratio', 0],
         ['--orient'],
+        ['--tone'],
         ['--window', 2],
         ['--grid', 2],
         ['--preset', 'paper-mi'],
@@ -52,11 +56,11 @@ def test_one_option_is_a_choice(src, key, tmp_path, flags):
     assert (tmp_path / 'dst' / 'manifest.json').is_file()
 
 
-@pytest.mark.parametrize('name', PRESETS)
+@pytest.mark.parametrize('name', choices())
 def test_a_preset_is_its_scheme(src, key, tmp_path, name):
     hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, '--preset', name, '--fit', 'crop', *QUICK)
-    found, scheme = parameters(tmp_path / 'dst'), PRESETS[name].scheme
-    assert (found['strategy'], found['patch_size'], found['fit']) == (scheme.strategy, [16, 16], 'crop')
+    assert parameters(tmp_path / 'dst')['fit'] == 'crop'
+    assert Manifest(tmp_path / 'dst').settings.scheme.with_remainder('error') == Scheme.preset(name)
 
 
 @pytest.mark.parametrize('command', ['encrypt', 'preview', 'attack', 'attack-train'])
@@ -94,7 +98,7 @@ def test_a_scheme_that_hides_little_is_warned_about_in_one_line(src, key, tmp_pa
     assert ' %' in line and 'docs/measured_attacks.md' in line
 
 
-@pytest.mark.parametrize('flags', [['--gap', 4], ['--strategy', 'both', '--gap', 1]])
+@pytest.mark.parametrize('flags', [['--gap', 4], ['--strategy', 'both', '--gap', 1], ['--preset', 'light']])
 def test_no_warning_for_schemes_of_which_less_is_recovered(src, key, tmp_path, capsys, flags):
     hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, *flags, *QUICK)
     assert capsys.readouterr().err == ''

@@ -24,7 +24,7 @@ def picture(tmp_path, photo):
     'flags, size',
     [
         ([], (128, 96)),
-        (['--gap', '2', '--drop-ratio', '0.25', '--orient'], (72, 72)),
+        (['--gap', '2', '--drop-ratio', '0.25', '--orient', '--tone'], (72, 72)),
         (['--patch-size', '10', '--window', '2', '--remainder', 'error'], (130, 100)),
         (['--strategy', 'mixup', '--remainder', 'pad'], (72, 56)),
         (['--strategy', 'both', '--grid', '4'], (32, 24)),

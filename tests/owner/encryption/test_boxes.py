@@ -1,6 +1,7 @@
 """Boxes that move with patches, against masks that are painted and shuffled."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def test_fragments_cover_the_moved_mask_and_nothing_else(scene):
     fragments, source = fragment_boxes(plan, boxes)
     assert (np.diff(source) >= 0).all()
     for i, box in enumerate(boxes):
-        mask = plan.apply(painted(plan.plain_shape, [box]), pad_value=0)
+        mask = plan.move(painted(plan.plain_shape, [box]), 0)
         mine = fragments[source == i]
         np.testing.assert_array_equal(painted(plan.encrypted_shape, mine), mask)
         assert (mine == mine.astype(int)).all()
@@ -71,7 +72,7 @@ def test_enclosing_boxes_are_the_smallest_around_the_moved_mask(scene):
     around, source = enclose_boxes(plan, boxes)
     expected = {}
     for i, box in enumerate(boxes):
-        ys, xs = np.nonzero(plan.apply(painted(plan.plain_shape, [box]), pad_value=0))
+        ys, xs = np.nonzero(plan.move(painted(plan.plain_shape, [box]), 0))
         if len(ys):
             expected[i] = (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
     assert dict(zip(source.tolist(), map(tuple, around))) == expected
@@ -125,7 +126,7 @@ def test_located_fragments_show_plain_pixels_of_the_fragment(scene):
     moved, _ = fragment_boxes(plan, boxes)
     for box in moved:
         found, source = locate_boxes(plan, box[None])
-        shown = plan.invert(painted(plan.encrypted_shape, box[None]))
+        shown = replace(plan, tone=None).invert(painted(plan.encrypted_shape, box[None]))
         covered = painted(plan.plain_shape, found) * ~plan.missing()
         assert len(found) and (source == 0).all() and covered.any() and (covered <= shown).all()
 

@@ -86,7 +86,7 @@ class Slow:
 def slow_source(raw, params, name, shape, dataset=DATASET):
     fields = dict(strategy='shuffle', patch_size=list(params.patch_size), gap=params.gap, drop_ratio=params.drop_ratio)
     fields.update(orient=params.orient, window=params.window, remainder=params.remainder)
-    fields.update(shape=list(shape))
+    fields.update(shape=list(shape), **({'tone': True} if params.tone else {}))
     text = json.dumps(fields, sort_keys=True, separators=(',', ':')).encode()
     key = hkdf(raw, info(b'hii-mm plan v2', dataset, text, name.encode('utf-8', 'surrogateescape')), 32)
     return Slow(chacha20_words(key))
@@ -98,7 +98,14 @@ def keyed(raw, params, name, shape, dataset=DATASET):
     return plan.shuffle
 
 
+def tones(plan):
+    """The tone of each place as lists: order, inversions and levels."""
+    found = plan.tone
+    return found and [found.order.tolist(), found.inverted.astype(int).tolist(), found.level.tolist()]
+
+
 def same(ours, slow):
+    assert tones(ours) == tones(slow)
     assert ours.permutation.tolist() == slow.permutation.tolist()
     assert (ours.orientation is None) == (slow.orientation is None)
     if slow.orientation is not None:
@@ -114,6 +121,7 @@ def test_the_frozen_vectors(case):
     assert plan.permutation.tolist() == case['permutation']
     turned = None if plan.orientation is None else plan.orientation.tolist()
     assert turned == case['orientation']
+    assert tones(plan) == case.get('tone')
     assert MasterKey(raw).fingerprint == case['fingerprint'] == hkdf(raw, info(b'hii-mm fingerprint v1'), 8).hex()
     same(plan, params.plan(shape, slow_source(raw, params, case['image_id'], shape, bytes.fromhex(case['dataset_id']))))
 
@@ -140,10 +148,11 @@ def test_the_oracle_against_rfc_5869():
     drop=st.sampled_from([0, 0.25, 0.5]),
     orient=st.booleans(),
     window=st.sampled_from([None, 2, 3]),
+    tone=st.booleans(),
     dataset=st.binary(min_size=16, max_size=16),
 )
-def test_every_setting_agrees_with_the_oracle(raw, name, size, gap, drop, orient, window, dataset):
-    params = ShuffleParams(4, gap, drop, orient, window, 'crop')
+def test_every_setting_agrees_with_the_oracle(raw, name, size, gap, drop, orient, window, tone, dataset):
+    params = ShuffleParams(4, gap, drop, orient, window, 'crop', tone)
     same(keyed(raw, params, name, size, dataset), params.plan(size, slow_source(raw, params, name, size, dataset)))
 
 
@@ -195,6 +204,7 @@ def test_each_ingredient_changes_the_plan():
         keyed(RAW[::-1], ShuffleParams(4), 'a', (64, 64)),
         keyed(RAW, ShuffleParams(4, gap=1), 'a', (64, 64)),
         keyed(RAW, ShuffleParams(4, remainder='crop'), 'a', (64, 64)),
+        keyed(RAW, ShuffleParams(4, tone=True), 'a', (64, 64)),
         keyed(RAW, ShuffleParams(4), 'a/', (64, 64)),
         keyed(RAW, ShuffleParams(4), 'a', (64, 64), DATASET[::-1]),
         keyed(RAW, ShuffleParams(4), 'a', (32, 128)),

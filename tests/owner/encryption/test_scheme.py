@@ -25,6 +25,7 @@ def test_strategies():
     'given_, message',
     [
         (dict(strategy='mix'), "strategy must be one of 'shuffle', 'mixup', 'both', got 'mix'"),
+        (dict(strategy='mixup', tone=True), "window and tone need a shuffle; strategy 'mixup' has none"),
         (dict(strategy='mixup', gap=1), "need a shuffle; strategy 'mixup' has none"),
         (dict(grid=4), "grid 4 needs mixing; strategy 'shuffle' has none"),
         (dict(strategy='both', gap=4), 'gap 4 leaves nothing of a patch of 8 x 8'),
@@ -55,6 +56,7 @@ LABELS = [
     (Scheme(16, drop_ratio=0.105), 'RS p 16, gap 0, drop 10.5%'),
     (Scheme(16, drop_ratio=0.1234567), 'RS p 16, gap 0, drop 12.34567%'),
     (Scheme((16, 8), orient=True), 'RS p 16 x 8, gap 0, orient'),
+    (Scheme(16, gap=2, tone=True), 'RS p 16, gap 2, tone'),
     (Scheme(16, strategy='mixup'), 'MI p 16, grid 2'),
     (Scheme(16, strategy='both', gap=1), 'RS on MI p 16, grid 2, gap 1'),
 ]
@@ -119,7 +121,10 @@ def encrypted_scenes(draw):
     options = {}
     if strategy != 'mixup':
         options = dict(
-            gap=draw(st.integers(0, 1)), orient=draw(st.booleans()), drop_ratio=draw(st.sampled_from([0, 0.3]))
+            gap=draw(st.integers(0, 1)),
+            orient=draw(st.booleans()),
+            drop_ratio=draw(st.sampled_from([0, 0.3])),
+            tone=draw(st.booleans()),
         )
     scheme = Scheme(8, strategy=strategy, remainder=draw(st.sampled_from(['pad', 'crop'])), **options)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))

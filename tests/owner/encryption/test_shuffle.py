@@ -1,6 +1,8 @@
 """ShufflePlan against a slow oracle that moves one pixel at a time."""
 
+import itertools
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +33,24 @@ def turned(patch, code):
     return patch
 
 
+def toned(patch, tone, place):
+    """Order, inversion and level of each channel, by lists of whole numbers."""
+    height, width, channels = patch.shape
+    levels = 256 if patch.dtype == np.uint8 else 65536
+    order = [*sorted(itertools.permutations(range(3)))[int(tone.order[place])], 3] if channels > 2 else range(channels)
+    out = patch.copy()
+    for channel, source in enumerate(order[:channels]):
+        column = [int(value) for value in patch[:, :, source].ravel()]
+        lo, hi = min(column), max(column)
+        if tone.inverted[place][channel]:
+            column = [lo + hi - value for value in column]
+        room = levels - (hi - lo)
+        moved = (lo + int(tone.level[place][channel]) * room // 2**32) % room
+        assert 0 <= moved <= moved + hi - lo < levels
+        out[:, :, channel] = np.reshape([value - lo + moved for value in column], (height, width))
+    return out
+
+
 def oracle(image, plan):
     """The encrypted image and the lost pixels, patch by patch."""
     (h, w), (ph, pw), gap = image.shape[:2], plan.grid.patch_size, plan.gap
@@ -48,6 +68,8 @@ def oracle(image, plan):
                     lost[sy, sx] = False
         if plan.orientation is not None:
             core = turned(core, int(plan.orientation[place]))
+        if plan.tone is not None:
+            core = toned(core.reshape(*core.shape[:2], -1), plan.tone, place).reshape(core.shape)
         top, left = place // plan.shape[1] * ch, place % plan.shape[1] * cw
         encrypted[top : top + ch, left : left + cw] = core
     return encrypted, lost
@@ -103,6 +125,12 @@ def test_a_plan_is_what_its_parameters_say(case):
     if params.orient:
         square = params.patch_size[0] == params.patch_size[1]
         assert set(plan.orientation) <= (set(range(8)) if square else {0, 2, 4, 6})
+    assert (plan.tone is not None) == params.tone
+    if params.tone:
+        assert plan.tone.order.shape == (kept,)
+        assert plan.tone.inverted.shape == plan.tone.level.shape == (kept, 4)
+        labels = image.astype(np.float32)
+        np.testing.assert_array_equal(plan.move(labels), replace(plan, tone=None).apply(labels))
 
 
 @given(st.integers(1, 14), st.integers(1, 14), st.floats(0, 0.99))
@@ -186,6 +214,7 @@ PARAMETERS = [
     (dict(drop_ratio=float('nan')), ValueError, 'got nan'),
     (dict(drop_ratio='half'), TypeError, "number in \\[0, 1\\), got 'half'"),
     (dict(orient=1), TypeError, 'orient must be True or False, got 1'),
+    (dict(tone=0.5), TypeError, 'tone must be True or False, got 0.5'),
     (dict(orient='square'), TypeError, "True or False, got 'square'"),
     (dict(window=1), ValueError, 'window must be at least 2, got 1'),
     (dict(window=2.5), TypeError, 'window must be a whole number, got 2.5'),

@@ -73,7 +73,7 @@ def write_set(folder, kind, count=3, h=64, w=96):
 
 
 @pytest.mark.parametrize('kind', ['polygon', 'rle'])
-@pytest.mark.parametrize('options', [{}, {'gap': 2, 'orient': True}, {'drop_ratio': 0.3}])
+@pytest.mark.parametrize('options', [{}, {'gap': 2, 'orient': True, 'tone': True}, {'drop_ratio': 0.3}])
 def test_fragments_outlines_and_keypoints_follow_their_pixels(tmp_path, key, kind, options):
     src, dst, scheme = tmp_path / 'src', tmp_path / 'dst', Scheme(16, **options)
     plain = write_set(src, kind)
@@ -92,7 +92,7 @@ def test_fragments_outlines_and_keypoints_follow_their_pixels(tmp_path, key, kin
             x, y, w, h = entry['bbox']
             plain_mask = np.zeros((64, 96), np.uint8)
             plain_mask[y : y + h, x : x + w] = 1
-            truth = plan.apply(plain_mask)
+            truth = plan.apply_mask(plain_mask)
             objects += bool(truth.any())  # they are counted anew: their plain ids are 1, 2, 11, 12, ...
             parts = [a for a in moved['annotations'] if a['instance_id'] == objects and truth.any()]
             boxes, masks = np.zeros_like(truth), np.zeros_like(truth)
@@ -108,7 +108,7 @@ def test_fragments_outlines_and_keypoints_follow_their_pixels(tmp_path, key, kin
             dots = np.zeros((64, 96), np.uint8)
             for px, py in ((x + 1, y + 1), (x + w - 1, y + h - 1)):
                 dots[int(py), int(px)] += 1
-            assert sum(part['num_keypoints'] for part in parts) == plan.apply(dots).sum()
+            assert sum(part['num_keypoints'] for part in parts) == plan.apply_mask(dots).sum()
     assert [a['id'] for a in moved['annotations']] == list(range(1, len(moved['annotations']) + 1))
     assert {a['instance_id'] for a in moved['annotations']} == set(range(1, objects + 1))
 

@@ -20,9 +20,9 @@ from hii_mm.handover.settings import Settings
     'scheme, options',
     [
         (Scheme(16), {}),
-        (Scheme(16, gap=2, drop_ratio=0.25, orient=True), {}),
+        (Scheme(16, gap=2, drop_ratio=0.25, orient=True, tone=True), {}),
+        (Scheme(16, tone=True), {'format': 'webp'}),
         (Scheme(16), {'rename': True}),
-        (Scheme(16), {'format': 'webp'}),
         (Scheme(16), {'format': 'shards', 'shard_size': 5}),
     ],
 )
@@ -56,7 +56,7 @@ def test_every_kind_of_pixels_comes_back_bit_for_bit(tmp_path, key, mode, form):
     if mode in ('P', '1'):
         Image.fromarray(plain).convert(mode).save(file)
         plain = np.array(Image.open(file).convert('RGB' if mode == 'P' else 'L'))
-    outcome = hii_mm.encrypt(tmp_path / 'src', tmp_path / 'dst', key=key, scheme=Scheme(16), format=form)
+    outcome = hii_mm.encrypt(tmp_path / 'src', tmp_path / 'dst', key=key, scheme=Scheme(16, tone=True), format=form)
     if mode == 'I;16' and form == 'webp':
         assert [name for name, _ in outcome.rejects] == ['a.png']
         assert 'WebP cannot hold' in (tmp_path / 'dst' / 'rejects.jsonl').read_text()
@@ -111,6 +111,7 @@ def test_metadata_is_stripped_and_orientation_is_applied(tmp_path, key):
         (Scheme(16), {'format': 'gif'}, "format must be one of .* got 'gif'"),
         (Scheme(16), {'shard_size': 5}, "shard_size 5 needs format 'shards', got 'png'"),
         (Scheme(12), {'format': 'jpeg'}, 'multiples of 8 x 8 pixels, got 12 x 12'),
+        (Scheme(16, tone=True), {'format': 'jpeg'}, 'format jpeg does not go with tone: .* use png or webp'),
         (Scheme(16), {'workers': 0}, 'workers must be at least 1, got 0'),
         (Scheme(16), {'part': (2, 2)}, r'0 <= index < number, got \(2, 2\)'),
         (Scheme(16), {'part': '1/2'}, r"\(index, number of parts\), got '1/2'"),

@@ -19,6 +19,7 @@ SCHEMES = st.builds(
     drop_ratio=st.sampled_from([0.0, 0.25]),
     orient=st.booleans(),
     window=st.sampled_from([None, 2]),
+    tone=st.booleans(),
     remainder=st.sampled_from(['error', 'pad', 'crop']),
 ) | st.builds(
     Scheme,

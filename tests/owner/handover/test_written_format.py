@@ -26,6 +26,8 @@ CASES = {
     'a short side': (Scheme(16), {'size': 40, 'fit': 'resize'}),
     'tar files': (Scheme(16, orient=True), {'format': 'shards', 'shard_size': 2}),
     'renamed': (Scheme(16, orient=True), {'rename': True}),
+    'tone': (Scheme(16, tone=True), {}),
+    'tone of all else': (Scheme((8, 12), orient=True, gap=1, drop_ratio=0.3, tone=True), {'fit': 'pad'}),
 }
 
 

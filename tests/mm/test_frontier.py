@@ -1,0 +1,134 @@
+"""tools/frontier.py on a few images: training, resumption, attacks, table and plot."""
+
+import json
+
+import frontier_run
+import frontier_settings
+import frontier_show
+import numpy as np
+import pytest
+from frontier_held import LoadHeldImage, hold
+from mmcv.transforms import LoadImageFromFile
+from PIL import Image
+
+FRONTIER = 'tools/frontier.py'
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory, photo):
+    """Crops of a photograph in folders of two classes: 64 for training, a batch, 4 for validation."""
+    root, rng = tmp_path_factory.mktemp('scene'), np.random.default_rng(0)
+    for split, count in (('train', 32), ('val', 2)):
+        for label in ('bag', 'coat'):
+            (root / split / label).mkdir(parents=True)
+            for k in range(count):
+                y, x = (rng.integers(side - 127) for side in photo.shape[:2])
+                Image.fromarray(photo[y : y + 128, x : x + 128]).save(root / split / label / f'{k}.png')
+    return root
+
+
+def frontier(call, tmp_path, data, *words, **options):
+    """Run the script with folders of its own."""
+    places = ('--out', tmp_path / 'out') + (('--data', data) if data else ())
+    return call(FRONTIER, words[0], *places, *words[1:], **options)
+
+
+def test_held_images_are_those_of_the_files(data):
+    held, load = LoadHeldImage(str(data / 'val')), LoadImageFromFile()
+    for path in sorted((data / 'val').rglob('*.png')):
+        ours, theirs = held({'img_path': str(path)}), load({'img_path': str(path)})
+        assert np.array_equal(ours.pop('img'), theirs.pop('img'))
+        assert {**ours} == {**theirs}
+    Image.new('RGB', (128, 128)).save(data / 'val' / 'bag' / 'new.png')
+    images, names = hold(data / 'val')  # a file more: held anew
+    assert not images[names.index('bag/new.png')].any() and len(images) == 5
+    (data / 'val' / 'bag' / 'new.png').unlink()
+
+
+def test_a_run_goes_on_where_it_stopped(data, tmp_path, call):
+    train = ('run', '--settings', 'rs-on-mi-gap-1', '--work-dir', tmp_path / 'work', '--epochs')
+    first = frontier(call, tmp_path, data, *train, 1)
+    path = tmp_path / 'out' / 'rs-on-mi-gap-1-seed0.json'
+    kept = path.read_bytes()
+    assert 'epoch 1' in first.stdout
+    assert 'is there already' in frontier(call, tmp_path, data, *train, 1).stdout and path.read_bytes() == kept
+    path.unlink()
+    second = frontier(call, tmp_path, data, *train, 2)
+    assert 'epoch 2' in second.stdout and 'seed0, epoch 1' not in second.stdout  # resumed, not begun again
+    run = json.loads(path.read_text())
+    assert [point['epoch'] for point in run['curve']] == [1, 2] and run['curve'][0] == json.loads(kept)['curve'][0]
+    assert (run['scheme'], run['seed'], run['validation_images']) == ('RS on MI p 16, grid 2, gap 1', 0, 4)
+    assert run['accuracy'] == run['curve'][1]['accuracy'] and run['curve'][0]['cpu_seconds'] < run['cpu_seconds']
+    assert run['interval'][0] <= run['accuracy'] <= run['interval'][1]
+
+
+@pytest.mark.parametrize('name', frontier_settings.SETTINGS)
+def test_each_setting_has_a_model_that_reads_its_images(name, data, tmp_path):
+    """The size of the patches and, with positions, of the image."""
+    setting = frontier_settings.SETTINGS[name]
+    cfg = frontier_run.config(setting, tmp_path, data)
+    side = setting.built.core_size[0] if setting.built else 16
+    assert cfg.model.backbone.patch_size == side
+    kinds = [step['type'] for step in cfg.train_dataloader.dataset.pipeline]
+    ours = [kind for kind in kinds if kind.startswith('Patch')]
+    assert ours == [type_ for type_ in ('PatchMixup', 'PatchShuffle') if type_ in ours]
+    assert kinds[-1 - len(ours) : -1] == ours and bool(ours) == (setting.scheme is not None)
+    assert cfg.val_dataloader.dataset.pipeline[1:-1] == cfg.train_dataloader.dataset.pipeline[3:-1]
+
+
+def write_run(folder, name, accuracy, seed=0):
+    """Write the json of a run as ``run`` does."""
+    setting = frontier_settings.SETTINGS[name]
+    scheme = setting.built.label if setting.built else 'plain'
+    run = dict(setting=name, scheme=scheme, model=setting.model, config='c.py', epochs=2, machine='a CPU')
+    run |= dict(seed=seed, accuracy=accuracy, interval=[accuracy - 1, accuracy + 1], date='2026-11-29', cpu_seconds=9)
+    run['curve'] = [dict(epoch=1, accuracy=1.0), dict(epoch=2, accuracy=accuracy)]
+    folder.mkdir(exist_ok=True)
+    (folder / f'{name}-seed{seed}.json').write_text(json.dumps(run))
+
+
+def write_attack(folder, name, **found):
+    """Write the json of attacks; ``found`` is the share of neighbours of each."""
+    (folder / 'attacks').mkdir(parents=True, exist_ok=True)
+    rows = [
+        dict(attack=attack, metrics=dict(surviving=dict(mean=share, low=share, high=share)), floors={})
+        for attack, share in found.items()
+    ]
+    scheme = frontier_settings.SETTINGS[name].built.label
+    (folder / 'attacks' / f'{name}.json').write_text(json.dumps(dict(scheme=scheme, images=4, attacks=rows)))
+
+
+def test_rows_merge_seeds_and_take_the_best_attack(tmp_path, call):
+    out = tmp_path / 'out'
+    write_run(out, 'vit-plain', 80.0)
+    write_run(out, 'rs-gap-2', 70.0)
+    write_run(out, 'rs-gap-2', 74.0, seed=1)
+    write_attack(out, 'rs-gap-2', jigsaw=0.2, context=0.5)
+    plain, row = frontier_show.rows(out, audit=tmp_path / 'none.json')
+    assert (plain['setting'], row['setting']) == ('vit-plain', 'rs-gap-2')
+    assert (row['accuracy'], row['cost'], row['share'], row['seeds']) == (72.0, 8.0, 0.9, [70.0, 74.0])
+    assert (row['surviving'], row['surviving_by']) == (0.5, 'context')
+    shown = frontier(call, tmp_path, None, 'table', '--json', tmp_path / 'rows.json').stdout
+    assert '| RS p 16, gap 2 | PEViT | 72.0 ' in shown and '50.0%' in shown
+    assert json.loads((tmp_path / 'rows.json').read_text())['rows'][1]['surviving'] == 0.5
+
+
+def test_the_plot_names_each_scheme_and_is_the_same_again(tmp_path, call):
+    out = tmp_path / 'out'
+    write_run(out, 'vit-plain', 80.0)
+    for name, share in (('rs-gap-2', 0.5), ('mi', None)):  # what no attack was run on has no place
+        write_run(out, name, 70.0)
+        if share:
+            write_attack(out, name, jigsaw=share)
+    files = [tmp_path / 'a.svg', tmp_path / 'b.svg']
+    for file in files:
+        frontier(call, tmp_path, None, 'plot', '--file', file)
+    text = files[0].read_text()
+    assert '<!-- RS p 16, gap 2 -->' in text and 'ViT, plain images' in text and 'MI p 16' not in text
+    assert text == files[1].read_text()
+
+
+def test_nothing_to_show_and_no_data_are_said(tmp_path, call):
+    assert 'no runs in' in frontier(call, tmp_path, None, 'table', code=2).stderr
+    missing = frontier(call, tmp_path, tmp_path / 'none', 'run', code=2)
+    assert 'run tools/dataset_converters/fashion_scene.py first' in missing.stderr

@@ -1,0 +1,86 @@
+"""Measure what each setting costs in accuracy, and what attacks get at it, on FashionScene: docs/frontier.md.
+
+    python tools/frontier.py run [--settings NAME ...] [--seeds 0 1 2] [--epochs 6]
+    python tools/frontier.py attack [--settings NAME ...] [--images 20]
+    python tools/frontier.py table
+    python tools/frontier.py plot
+
+``run`` trains a recogniser for each setting and seed, one after the other, and
+writes zoo/frontier/NAME-seedN.json. ``attack`` attacks validation images of each
+scheme and writes zoo/frontier/attacks/NAME.json. What is there already is left
+alone, and a run that was interrupted goes on behind its last whole epoch, so
+that both may be ended and called again at any time. ``table`` prints Markdown,
+and with --json writes what the tables of the documentation show; ``plot`` draws
+accuracy against what the best attack got. A GPU is used if there is one.
+
+Needs data/fashion-scene (tools/dataset_converters/fashion_scene.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from frontier_settings import SETTINGS
+
+RUNS = Path('zoo/frontier')
+
+
+def parse_args() -> argparse.Namespace:
+    """Return the arguments."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    commands = parser.add_subparsers(dest='command', required=True)
+    run = commands.add_parser('run', help='train')
+    run.add_argument('--seeds', nargs='+', type=int, default=[0], metavar='N', help='(%(default)s)')
+    run.add_argument('--epochs', type=int, metavar='N', help="(the config's)")
+    run.add_argument('--work-dir', type=Path, default=Path('work_dirs/frontier'), metavar='DIR', help='(%(default)s)')
+    attack = commands.add_parser('attack', help='attack validation images')
+    attack.add_argument('--images', type=int, default=20, metavar='N', help='(%(default)s)')
+    attack.add_argument('--attacks', nargs='+', default=['identity', 'jigsaw', 'mixup-inverse'], metavar='NAME')
+    attack.add_argument('--checkpoint', type=Path, metavar='FILE', help='of the attack context, which then runs, too')
+    for command in (run, attack):
+        command.add_argument('--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS), metavar='NAME')
+        command.add_argument('--data', type=Path, default=Path('data/fashion-scene'), metavar='DIR')
+        command.add_argument('--machine', metavar='TEXT', help='(the name of the processor)')
+    table = commands.add_parser('table', help='print the table')
+    table.add_argument('--json', type=Path, metavar='FILE', help='write the rows, too')
+    plot = commands.add_parser('plot', help='draw the plot')
+    plot.add_argument('--file', type=Path, default=Path('docs/images/frontier.svg'), metavar='FILE')
+    for command in (run, attack, table, plot):
+        command.add_argument('--out', type=Path, default=RUNS, metavar='DIR', help='of the json files (%(default)s)')
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Do what the arguments say; return the exit code."""
+    args = parse_args()
+    if args.command in ('run', 'attack') and not args.data.is_dir():
+        print(f'frontier: no folder {args.data}; run tools/dataset_converters/fashion_scene.py first', file=sys.stderr)
+        return 2
+    if args.command == 'run':
+        from frontier_run import run_all
+
+        run_all(args)
+    elif args.command == 'attack':
+        from frontier_attack import attack_all
+
+        attack_all(args)
+    else:
+        from frontier_show import plot, rows, table, write_rows
+
+        found = rows(args.out)
+        if not found:
+            print(f'frontier: no runs in {args.out}', file=sys.stderr)
+            return 2
+        if args.command == 'plot':
+            plot(found, args.file)
+        else:
+            print(table(found))
+            if args.json:
+                write_rows(found, args.json)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

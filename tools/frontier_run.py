@@ -1,0 +1,144 @@
+"""Train the recognisers of the frontier: one json for each setting and seed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import frontier_held  # noqa: F401 (registers LoadHeldImage)
+import numpy as np
+import torch
+from frontier_settings import CONFIGS, SETTINGS, Setting
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+from hii_mm.attacks.report.about import processor
+from hii_mm.files import write_atomically
+from hii_mm.training.checkpoints import steps_as_config
+from hii_mm.training.config import run_config
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+
+SIZE = (128, 128)  # of the images of FashionScene
+
+
+@HOOKS.register_module()
+class Curve(Hook):
+    """Keep the accuracy after each epoch and the CPU time so far in WORK_DIR/curve.json, over interruptions."""
+
+    def before_run(self, runner: Runner) -> None:
+        """Read what an interrupted run left."""
+        self.path = Path(runner.work_dir) / 'curve.json'
+        self.points: list[dict[str, float]] = json.loads(self.path.read_text()) if self.path.is_file() else []
+
+    def before_train(self, runner: Runner) -> None:
+        """Forget epochs that run again."""
+        self.points = [point for point in self.points if point['epoch'] <= runner.epoch]
+        self.before = self.points[-1]['cpu_seconds'] if self.points else 0.0
+        self.start = time.process_time()
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Add a point: percent of the validation images, and seconds of CPU with loading and validation."""
+        seconds = self.before + time.process_time() - self.start
+        top1 = (metrics or {})['accuracy/top1']
+        self.points.append(dict(epoch=runner.epoch, accuracy=round(top1, 3), cpu_seconds=round(seconds, 1)))
+        write_atomically(self.path, json.dumps(self.points).encode())
+        print(
+            f'frontier: {Path(runner.work_dir).name}, epoch {runner.epoch}: {top1:.2f} %, {seconds:.0f} s', flush=True
+        )
+
+
+def run_all(args: argparse.Namespace) -> None:
+    """Train each setting with each seed, unless its json is there."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    for seed in args.seeds:
+        for name in args.settings:
+            path = args.out / f'{name}-seed{seed}.json'
+            if path.is_file():
+                print(f'frontier: {path} is there already')
+                continue
+            record = train(name, seed, args)
+            write_atomically(path, (json.dumps(record, indent=1) + '\n').encode())
+            print(f'frontier: {path}: {record["accuracy"]:.2f} %', flush=True)
+
+
+def train(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Train one model, from its last whole epoch if there is one, and return its record."""
+    from mmengine.runner import Runner
+
+    cfg = config(SETTINGS[name], args.work_dir / f'{name}-seed{seed}', args.data, args.epochs)
+    cfg.randomness = dict(seed=seed)
+    cfg.resume = True
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    points = json.loads((Path(cfg.work_dir) / 'curve.json').read_text())
+    return record(name, seed, runner, points, args.machine)
+
+
+def config(setting: Setting, work_dir: Path, data: Path, epochs: int | None = None) -> Config:
+    """Return the config of a run: that of the setting's model, with the scheme last in its pipelines.
+
+    Args:
+        setting: what to train.
+        work_dir: for logs and checkpoints.
+        data: folder with train/ and val/.
+        epochs: None is the config's.
+    """
+    cfg = run_config(CONFIGS[setting.model], loaders=['train', 'val'], work_dir=str(work_dir))
+    if epochs is not None:
+        cfg.train_cfg.max_epochs = cfg.param_scheduler[1].T_max = cfg.param_scheduler[1].end = epochs
+    scheme = setting.built
+    for part, loader in (('train', cfg.train_dataloader), ('val', cfg.val_dataloader)):
+        load = dict(type='LoadHeldImage', folder=str(data / part))
+        augment = cfg.augment if part == 'train' else []
+        loader.dataset.data_root = str(data / part)
+        loader.dataset.pipeline = [load, *augment, *steps_as_config(scheme), cfg.pack]
+    cfg.test_dataloader = cfg.val_dataloader
+    if scheme is not None:
+        cfg.model.backbone.patch_size = scheme.core_size[0]
+        cfg.model.backbone.img_size = scheme.plan(SIZE, np.random.default_rng(0)).encrypted_shape
+    cfg.custom_hooks = [*cfg.custom_hooks, dict(type='Curve')]
+    return cfg
+
+
+def record(name: str, seed: int, runner: Runner, points: list[dict[str, float]], machine: str | None) -> dict[str, Any]:
+    """Return what is kept of a run."""
+    setting, images = SETTINGS[name], len(runner.val_dataloader.dataset)
+    trained = len(runner.train_dataloader) * runner.train_dataloader.batch_size * runner.max_epochs
+    accuracy, seconds = points[-1]['accuracy'], points[-1]['cpu_seconds']
+    chip = torch.cuda.get_device_name() if torch.cuda.is_available() else f'{processor()}, no GPU'
+    return {
+        'setting': name,
+        'scheme': setting.built.label if setting.built else 'plain',
+        'scheme_arguments': setting.scheme,
+        'model': setting.model,
+        'config': CONFIGS[setting.model],
+        'parameters': sum(value.numel() for value in runner.model.parameters()),
+        'seed': seed,
+        'epochs': runner.max_epochs,
+        'accuracy': accuracy,
+        'interval': [round(100 * end, 2) for end in interval(accuracy / 100, images)],
+        'validation_images': images,
+        'curve': points,
+        'cpu_seconds': seconds,
+        'images_per_cpu_second': round(trained / seconds, 1),
+        'machine': machine or chip,
+        'date': time.strftime('%Y-%m-%d'),
+        'command': shlex.join(['python', *sys.argv]),
+    }
+
+
+def interval(share: float, count: int) -> tuple[float, float]:
+    """Return Wilson's interval of 95 % of a share that was seen in ``count`` trials."""
+    z = 1.959964
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, middle - half), min(1.0, middle + half)

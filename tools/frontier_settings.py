@@ -1,0 +1,65 @@
+"""The settings of the frontier: a model, and a scheme that it reads. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from hii_mm import Scheme
+
+VIT, PEVIT = 'ViT', 'PEViT'  # with positions and without
+CONFIGS = {
+    VIT: 'configs/vit/vit-mini-p16_1xb64-6e_fashion-scene.py',
+    PEVIT: 'configs/pevit/pevit-mini-p16_1xb64-rs-6e_fashion-scene.py',
+}
+
+
+class Setting(NamedTuple):
+    """A model and the arguments of the :class:`hii_mm.Scheme` of its images; None leaves them plain."""
+
+    model: str
+    scheme: dict[str, Any] | None
+
+    @property
+    def built(self) -> Scheme | None:
+        """The scheme."""
+        from hii_mm import Scheme
+
+        return None if self.scheme is None else Scheme(**self.scheme)
+
+
+def _rs(**options: Any) -> Setting:
+    return Setting(PEVIT, dict(strategy='shuffle', **options))
+
+
+def _both(**options: Any) -> Setting:
+    return Setting(PEVIT, dict(strategy='both', **options))
+
+
+# The most important first: that is the order in which they run.
+SETTINGS = {
+    'vit-plain': Setting(VIT, None),
+    'rs-gap-0': _rs(),
+    'rs-on-mi-gap-1': _both(gap=1),
+    'rs-gap-4': _rs(gap=4),
+    'rs-gap-2-tone': _rs(gap=2, tone=True),
+    'rs-gap-2': _rs(gap=2),
+    'rs-on-mi': _both(),
+    'rs-on-mi-gap-1-tone': _both(gap=1, tone=True),
+    'mi': Setting(VIT, dict(strategy='mixup')),
+    'rs-on-mi-tone': _both(tone=True),
+    'rs-gap-0-tone': _rs(tone=True),
+    'rs-gap-1': _rs(gap=1),
+    'rs-gap-1-tone': _rs(gap=1, tone=True),
+    'rs-drop-50': _rs(drop_ratio=0.5),
+    'rs-on-mi-drop-50': _both(drop_ratio=0.5),
+    'rs-on-mi-p32-grid-4': _both(patch_size=32, grid=4),
+    'rs-orient': _rs(orient=True),
+    'rs-drop-25': _rs(drop_ratio=0.25),
+    'rs-drop-75': _rs(drop_ratio=0.75),
+    'rs-window-2': _rs(window=2),
+    'rs-window-4': _rs(window=4),
+    'rs-p8-gap-1': _rs(patch_size=8, gap=1),
+    'rs-p8-gap-0': _rs(patch_size=8),
+    'pevit-plain': Setting(PEVIT, None),
+}

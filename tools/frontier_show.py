@@ -1,0 +1,157 @@
+"""The table and the plot of the frontier, from the json files of its runs and attacks."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parent / 'docs'))
+
+from collect import dump
+from frontier_settings import SETTINGS, VIT
+
+AUDIT = Path('docs/data/audit.json')
+Row = dict[str, Any]
+
+
+def rows(folder: Path, audit: Path = AUDIT) -> list[Row]:
+    """Return a row for each setting that was trained: its seeds merged, and the best attack on its scheme.
+
+    Args:
+        folder: with NAME-seedN.json and attacks/NAME.json.
+        audit: figures on photographs; not read if the file is missing.
+    """
+    runs = [json.loads(path.read_text()) for path in sorted(folder.glob('*.json'))]
+    attacks = {found['scheme']: found for found in map(_read, sorted(folder.glob('attacks/*.json')))}
+    photographs = _read(audit)['rows'] if audit.is_file() else []
+    found = []
+    for name in SETTINGS:
+        own = sorted((run for run in runs if run['setting'] == name), key=lambda run: run['seed'])
+        if own:
+            found.append(
+                _merged(own) | _exposed(attacks.get(own[0]['scheme'])) | _audited(own[0]['scheme'], photographs)
+            )
+    plain = next((row['accuracy'] for row in found if row['setting'] == 'vit-plain'), None)
+    for row in found:
+        row['cost'] = None if plain is None else round(plain - row['accuracy'], 2)
+        row['share'] = None if plain is None else round(row['accuracy'] / plain, 4)
+    return found
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding='utf-8'))
+
+
+def _merged(runs: list[Row]) -> Row:
+    """Return the runs of one setting as one row; the interval is that of the first seed's validation images."""
+    first, accuracies = runs[0], [run['accuracy'] for run in runs]
+    kept = {
+        key: first[key] for key in ('setting', 'scheme', 'model', 'config', 'epochs', 'interval', 'machine', 'date')
+    }
+    return kept | {
+        'seeds': accuracies,
+        'accuracy': round(statistics.mean(accuracies), 2),
+        'deviation': round(statistics.stdev(accuracies), 2) if len(runs) > 1 else None,
+        'curve': [point['accuracy'] for point in first['curve']],
+        'cpu_seconds': round(statistics.mean(run['cpu_seconds'] for run in runs)),
+    }
+
+
+def _best(attacks: list[Row], metric: str) -> Row:
+    """Return the highest mean of a metric over attacks, whose it is, its interval and chance; {} without any."""
+    having = [row for row in attacks if (row['metrics'].get(metric) or {}).get('mean') is not None]
+    if not having:
+        return {}
+    top = max(having, key=lambda row: row['metrics'][metric]['mean'])
+    values = top['metrics'][metric]
+    chance = top['floors'].get('chance', {}).get(metric)
+    return {
+        metric: values['mean'],
+        f'{metric}_by': top['attack'],
+        f'{metric}_low': values['low'],
+        f'{metric}_high': values['high'],
+        f'{metric}_chance': chance,
+    }
+
+
+def _exposed(found: Row | None) -> Row:
+    """Return what the best attack got on FashionScene."""
+    if found is None:
+        return {}
+    return {'images': found['images'], **_best(found['attacks'], 'surviving'), **_best(found['attacks'], 'photo')}
+
+
+def _audited(scheme: str, audit: list[Row]) -> Row:
+    """Return what the best attack got on photographs of 224 x 224."""
+    own = [row for row in audit if row.get('set') == 'gcompris' and row['setting'] == scheme]
+    best = _best(own, 'surviving') | _best(own, 'photo')
+    return {f'audit_{key}': value for key, value in best.items()}
+
+
+def table(found: list[Row]) -> str:
+    """Return the rows as Markdown."""
+    head = ['setting', 'model', 'accuracy', 'of plain', 'seeds', 'neighbours', 'photo found', 'neighbours, photographs']
+    lines = ['| ' + ' | '.join(head) + ' |', '|---' * len(head) + '|']
+    for row in found:
+        cells = [
+            row['scheme'],
+            'ViT' if row['model'] == VIT else 'PEViT',
+            f'{row["accuracy"]:.1f} [{row["interval"][0]:.1f}, {row["interval"][1]:.1f}]',
+            '' if row['share'] is None else f'{row["share"]:.1%}',
+            str(len(row['seeds'])),
+            *(_with_chance(row, name) for name in ('surviving', 'photo', 'audit_surviving')),
+        ]
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
+
+
+def _with_chance(row: Row, metric: str) -> str:
+    if row.get(metric) is None:
+        return ''
+    chance = row.get(f'{metric}_chance')
+    return f'{row[metric]:.1%}' + ('' if chance is None else f' (chance {chance:.1%})')
+
+
+def write_rows(found: list[Row], path: Path) -> None:
+    """Write the json file of the documentation's tables."""
+    dates = sorted(row['date'] for row in found)
+    head = {
+        'command': 'python tools/frontier.py run; python tools/frontier.py attack',
+        'date': dates[-1],
+        'machine': found[0]['machine'],
+    }
+    path.write_text(dump(head, found), encoding='utf-8')
+
+
+def plot(found: list[Row], path: Path) -> None:
+    """Draw accuracy against the share of right neighbours that the best attack found."""
+    import matplotlib
+
+    matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
+
+    plt.rcParams['svg.hashsalt'] = 'frontier'  # the same file from the same figures
+    figure, axes = plt.subplots(figsize=(8, 5.5))
+    for row in found:
+        if row['scheme'] == 'plain':
+            style = '-' if row['model'] == VIT else '--'
+            name = 'ViT, plain images' if row['model'] == VIT else 'PEViT, plain images'
+            axes.axhline(row['accuracy'], color='grey', linestyle=style, linewidth=1, label=name)
+        elif row.get('surviving') is not None:
+            low, high = row['interval']
+            spread = [[row['accuracy'] - low], [high - row['accuracy']]] if len(row['seeds']) == 1 else None
+            axes.errorbar(100 * row['surviving'], row['accuracy'], yerr=spread, fmt='o', markersize=5, capsize=2)
+            axes.annotate(
+                row['scheme'], (100 * row['surviving'], row['accuracy']), (6, 4), textcoords='offset points', fontsize=8
+            )
+    axes.set_xlabel('right neighbours that the best attack found, % (left is better)')
+    axes.set_ylabel('accuracy on FashionScene, % (up is better)')
+    axes.grid(alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc='lower right')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, bbox_inches='tight', metadata={'Date': None})
+    plt.close(figure)

@@ -1,0 +1,119 @@
+"""Write docs/data/zoo.json, which the tables of the zoo are generated from: metafiles, logs, seeds and attacks."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from zoo_rows import PLAIN, ROOT, Row, read_rows
+
+from hii_mm.files import write_atomically
+
+DATA = 'docs/data'
+ATTACKED = (  # where a setting was attacked: file, set of pictures, and what the table calls them
+    ('zoo_attacks', 'fashion-mnist', 'Fashion-MNIST'),
+    ('audit', 'gcompris', 'photographs'),
+    ('audit', 'scenes', 'scenes'),
+    ('audit', 'sweep', 'scenes'),
+)
+FOUND = (  # metrics, the best attack of each, and how the table says it; the first two that were measured are shown
+    ('surviving', '{:.0%} of neighbours'),
+    ('photo', '{:.0%} of photos named'),
+    ('photo_layout', '{:.0%} of pictures named by layout'),
+)
+NOT_ATTACKS = ('identity', 'linkage', 'bag')  # a floor, a ceiling, and a measure without pictures
+
+
+def write(root: Path = ROOT) -> int:
+    """Write docs/data/zoo.json and renew the tables of all pages; return the exit code."""
+    rows = read_rows(root)
+    dates = [str(row.metadata['Date']) for row in rows if row.measured]
+    head = {
+        'command': 'python tools/zoo.py table',
+        'date': max(dates, default='2026-11-28'),
+        'machine': 'the machine that each row names',
+    }
+    lines = ',\n'.join(f'  {json.dumps(row)}' for row in table_rows(rows, root))
+    text = json.dumps(head, indent=1)[:-2] + ',\n "rows": [\n' + lines + '\n ]\n}\n'
+    write_atomically(root / DATA / 'zoo.json', text.encode())
+    return subprocess.run([sys.executable, str(root / 'tools/docs/tables.py')]).returncode
+
+
+def table_rows(rows: list[Row], root: Path = ROOT) -> list[dict[str, Any]]:
+    """Return what docs/data/zoo.json holds of the rows."""
+    attacks = {name: _read(root, name) for name, _, _ in ATTACKED}
+    seeds = _seeds(root)
+    return [
+        {
+            'name': row.name,
+            'config': row.config,
+            'data': row.metadata['Training Data'],
+            'images': row.metadata['Protection'],
+            'status': row.metadata['Status'],
+            **({'metrics': row.metrics, 'log': row.log} if row.measured else {}),
+            **({'epochs': _epochs(row), 'time': _time(row)} if row.measured else {}),
+            **({'weights': row.weights} if row.weights else {}),
+            **({'seeds': seeds[row.name]} if row.name in seeds else {}),
+            **({'paper': row.metadata['Paper Figure']} if 'Paper Figure' in row.metadata else {}),
+            'back': back(row.metadata['Protection'], attacks),
+        }
+        for row in rows
+    ]
+
+
+def back(setting: str, attacks: dict[str, list[dict[str, Any]]]) -> str:
+    """Return what the best attack of each kind gets back of a setting, in words; 'not attacked' if none was run.
+
+    Args:
+        setting: the label of a scheme, or 'plain'.
+        attacks: the rows of docs/data/NAME.json by NAME.
+    """
+    if setting == PLAIN:
+        return 'everything is seen'
+    for name, pictures, words in ATTACKED:
+        found = [row for row in attacks[name] if (row['set'], row['setting']) == (pictures, setting)]
+        said = [text for metric, form in FOUND if (text := _best(found, metric, form))][:2]
+        if said:
+            return f'{", ".join(said)} ({words})'
+    return 'not attacked'
+
+
+def _best(rows: list[dict[str, Any]], metric: str, form: str) -> str:
+    """Return the highest mean of a metric over attacks; '' where none has it."""
+    values = [
+        row['metrics'][metric]['mean'] for row in rows if row['attack'] not in NOT_ATTACKS and metric in row['metrics']
+    ]
+    return form.format(max(values)) if values else ''
+
+
+def _read(root: Path, name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((root / DATA / f'{name}.json').read_text(encoding='utf-8'))['rows']
+    return rows
+
+
+def _seeds(root: Path) -> dict[str, str]:
+    """Return mean, deviation and number of the runs with several seeds, by the config's stem."""
+    runs: dict[str, list[float]] = {}
+    for row in _read(root, 'fashion_mnist'):
+        runs.setdefault(Path(row['config']).stem, []).extend(row['seeds'])
+    for row in _read(root, 'fashion_det'):
+        runs.setdefault(Path(row['config']).stem, []).append(row['AP'])
+    return {
+        stem: f'{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} ({len(values)} seeds)'
+        for stem, values in runs.items()
+        if len(values) > 1
+    }
+
+
+def _epochs(row: Row) -> str:
+    ran, planned = row.metadata['Epochs'], row.metadata['Epochs Planned']
+    return str(ran) if ran == planned else f'{ran} of {planned}'
+
+
+def _time(row: Row) -> str:
+    """Return the training time and the machine."""
+    return f'{row.metadata["Training Time (s)"] / 60:.0f} min on {row.metadata["Machine"]}'
