@@ -86,7 +86,7 @@ def _exposed(found: Row | None) -> Row:
 
 def _audited(scheme: str, audit: list[Row]) -> Row:
     """Return what the best attack got on photographs of 224 x 224."""
-    own = [row for row in audit if row.get('set') == 'gcompris' and row['setting'] == scheme]
+    own = [row for row in audit if row.get('set') in ('gcompris', 'tone-gcompris') and row['setting'] == scheme]
     best = _best(own, 'surviving') | _best(own, 'photo')
     return {f'audit_{key}': value for key, value in best.items()}
 

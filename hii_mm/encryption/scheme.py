@@ -118,7 +118,7 @@ class Scheme:
         Raises:
             InvalidValueError: not a preset.
 
-        >>> Scheme.preset('balanced-v1')
+        >>> Scheme.preset('mixed-v1')
         Scheme(RS on MI p 16, grid 2, gap 1)
         """
         return cls(**parameters(name))

@@ -47,7 +47,7 @@ class PatchMixup(BaseTransform):
         remainder: 'error', 'pad' or 'crop', where H or W is not a multiple of
             the patch size.
         strict: refuse a picture whose ``img_path`` lies in an encrypted copy.
-        preset: name of a preset that mixes, such as 'balanced-v1', instead of
+        preset: name of a preset that mixes, such as 'mixed-v1', instead of
             ``patch_size`` and ``grid``. Of one that shuffles too this is the
             mixing alone: put ``PatchShuffle`` with the same preset behind it.
 

@@ -100,7 +100,7 @@ class PatchShuffle(BaseTransform):
         tone: change the order of the colours, the direction and the level of
             each channel of each patch at random, see
             :mod:`hii_mm.encryption.tone`.
-        preset: name of a preset, such as 'light-v1', instead of the arguments
+        preset: name of a preset, such as 'gapped-v1', instead of the arguments
             that describe the scheme. Of one that mixes first this is the
             shuffle alone: put ``PatchMixup`` with the same preset before it.
 

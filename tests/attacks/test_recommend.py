@@ -87,7 +87,7 @@ def test_the_nearest_has_the_best_grade_and_the_fewest_exposed():
 @pytest.mark.parametrize(
     'found, said',
     [
-        ([entry(Scheme(16, gap=4))], 'Advice: light-v1 (RS p 16, gap 4). Little came back of 8 photos; '),
+        ([entry(Scheme(16, gap=4))], 'Advice: gapped-v1 (RS p 16, gap 4). Little came back of 8 photos; '),
         ([entry(pictures=3)], 'No advice: little came back of 3 photos, and 4 are needed.'),
         ([entry(grade=None)], 'No advice: no attack finished on your photos; give more time.'),
         ([], 'No advice: no attack finished on your photos; give more time.'),
@@ -109,7 +109,7 @@ def test_the_table_names_what_was_not_measured():
     assert len({line.index('not measured') for line in lines[1:]}) == 1
     assert re.split(r' {2,}', lines[0])[-2:] == ['objects kept', 'too small']
     cells = re.split(r' {2,}', lines[1])
-    assert cells[0] == 'light-v1: RS p 16, gap 4'
+    assert cells[0] == 'gapped-v1: RS p 16, gap 4'
     assert cells[1:] == [LITTLE, 'jigsaw', '5%', '-', '0 of 8', '50%', 'not measured', '100%', '90%', '25%']
 
 
@@ -202,7 +202,7 @@ def test_photos_come_back_and_the_command_says_so(photos, tmp_path, capsys, two_
     lines = said.out.splitlines()
     assert re.match('paper-rs: RS p 16, gap 0 +comes back .* 2 of 2 ', lines[1])
     assert any(line.startswith('Note: with 2 classes a guess is right in 50%') for line in lines)
-    assert any(line.startswith('None of these holds for your photos. The nearest is light-v1') for line in lines)
+    assert any(line.startswith('None of these holds for your photos. The nearest is gapped-v1') for line in lines)
     (shown,) = [line.rpartition(': ')[2] for line in lines if line.startswith('See what comes back')]
     assert shown == str(out / 'most_exposed.png')
     assert Image.open(shown).width > 3 * 96

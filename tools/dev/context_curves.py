@@ -35,7 +35,7 @@ def main():
     out = parser.parse_args().out
     head = {
         'command': 'python tools/dev/train_shipped.py; python tools/dev/context_curves.py',
-        'date': '2026-11-28',
+        'date': '2026-11-29',
         'machine': 'one core of an Intel Xeon with AMX, other jobs beside',
     }
     lines = ',\n'.join('  ' + json.dumps(row) for row in rows())

@@ -116,6 +116,31 @@ def of_set(name: str, *fields: str, settings: tuple[str, ...] = (), attacks: tup
     ]
 
 
+def strongest(names: dict[str, str], sets: tuple[str, ...]) -> Callable[[list[Row]], list[Row]]:
+    """Merge the rows of each setting in some sets: the most that any attack got, by metric, and which attack it was.
+
+    Args:
+        names: ``{setting: name to show}``, in the order of the table.
+        sets: sets of photographs; attacks that suppose more than the copy are left out.
+    """
+
+    def merged(rows: list[Row]) -> list[Row]:
+        found = []
+        for setting, name in names.items():
+            own = [
+                row for row in rows if row['setting'] == setting and row['set'] in sets and row['attack'] != 'linkage'
+            ]
+            one: Row = {'name': name, 'setting': setting}
+            for metric in ('surviving', 'photo'):
+                known = having(f'metrics.{metric}.mean')(own)
+                top = max(known, key=lambda row: pick(row, f'metrics.{metric}.mean'), default=None)
+                one[metric] = top and f'{pick(top, f"metrics.{metric}.mean"):.0%} ({top["attack"]})'
+            found.append(one)
+        return found
+
+    return merged
+
+
 def flat_speed(rows: list[Row]) -> list[Row]:
     """Return a row for each number of pieces, with the seconds at both gaps, and one with the exponents."""
     merged: dict[str, Row] = {}

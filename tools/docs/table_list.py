@@ -25,6 +25,7 @@ from table_columns import (
     of_set,
     pair,
     seed_of,
+    strongest,
     tenth,
     zoo,
 )
@@ -83,6 +84,25 @@ TABLES = {
     'audit-sweep': Table('audit', (SETTING, *PUT_TOGETHER, SECONDS), of_set('sweep', 'metrics.direct')),
     'audit-gcompris': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('gcompris', 'metrics.top1')),
     'audit-448': Table('audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('scenes-448', 'metrics.top1')),
+    'presets': Table(
+        'audit',
+        (
+            Column('`--preset`', lambda row: f'`{row["name"]}`'),
+            Column('setting', 'setting'),
+            Column('neighbours put back', 'surviving'),
+            Column('photo picked among 200', 'photo'),
+        ),
+        strongest(
+            {
+                'RS p 16, gap 0': 'paper-rs',
+                'MI p 16, grid 2': 'paper-mi',
+                'RS p 16, gap 4': 'gapped-v1',
+                'RS on MI p 16, grid 2, gap 1': 'mixed-v1',
+                'RS p 16, gap 2, tone': 'toned-v1',
+            },
+            ('gcompris', 'tone-gcompris'),
+        ),
+    ),
     'audit-tone': Table(
         'audit',
         (
@@ -132,6 +152,16 @@ TABLES = {
             Column('photo found', chance_of('photo')),
             Column('neighbours, photographs of 224', chance_of('audit_surviving')),
             Column('photo found, photographs of 224', chance_of('audit_photo')),
+        ),
+    ),
+    'frontier-short': Table(
+        'frontier',
+        (
+            Column('images', 'scheme'),
+            Column('neighbours put back', chance_of('audit_surviving')),
+            Column('photo picked among 200', chance_of('audit_photo')),
+            Column('accuracy', 'accuracy', '{:.1f} %'),
+            Column('of plain', 'share', '{:.0%}'),
         ),
     ),
     'frontier-curves': Table(

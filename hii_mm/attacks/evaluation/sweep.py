@@ -20,7 +20,7 @@ def parse(text: str, scheme: Scheme) -> Sweep:
     """Return schemes that differ from ``scheme`` in one parameter.
 
     Args:
-        text: such as ``'gap=0:4,drop=0:0.75,orient,mixup'``. Both ends are
+        text: such as ``'gap=0:4,drop=0:0.75,orient,tone,mixup'``. Both ends are
             included. The step is 1 for whole numbers and 0.25 for ``drop``.
         scheme: to start from; its shuffle is varied.
 

@@ -33,7 +33,7 @@ def test_the_parts_together_are_the_preset(name):
 def test_the_pixels_are_those_of_the_scheme():
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     results = dict(img=image, img_shape=(64, 96))
-    for step in parts('balanced-v1'):
+    for step in parts('mixed-v1'):
         results = TRANSFORMS.build(step).transform(results)
     patches = Scheme(16, strategy='mixup').plan(image.shape).apply(image).reshape(4, 8, 6, 8, 3).swapaxes(1, 2)
     cores = patches[:, :, 1:-1, 1:-1].reshape(24, -1)
@@ -45,10 +45,10 @@ def test_the_pixels_are_those_of_the_scheme():
 @pytest.mark.parametrize(
     'kind, given, message',
     [
-        ('PatchShuffle', dict(preset='light-v1', gap=3), "preset 'light-v1' and gap=3 both describe the scheme"),
-        ('PatchMixup', dict(preset='balanced-v1', grid=4), 'grid=4 both describe the scheme; leave one out'),
-        ('PatchShuffle', dict(preset='light-v0'), "preset must be one of paper-rs, .*, got 'light-v0'"),
-        ('PatchMixup', dict(preset='light-v1'), 'has no PatchMixup, but a PatchShuffle alone'),
+        ('PatchShuffle', dict(preset='gapped-v1', gap=3), "preset 'gapped-v1' and gap=3 both describe the scheme"),
+        ('PatchMixup', dict(preset='mixed-v1', grid=4), 'grid=4 both describe the scheme; leave one out'),
+        ('PatchShuffle', dict(preset='gapped-v0'), "preset must be one of paper-rs, .*, got 'gapped-v0'"),
+        ('PatchMixup', dict(preset='gapped-v1'), 'has no PatchMixup, but a PatchShuffle alone'),
         ('PatchShuffle', dict(preset='paper-mi'), 'has no PatchShuffle, but a PatchMixup alone'),
     ],
 )
@@ -60,7 +60,7 @@ def test_what_is_refused(kind, given, message):
             Scheme.from_config([dict(type=kind, **given)])
 
 
-MIX, SHUFFLE = PatchMixup(preset='balanced-v1'), PatchShuffle(preset='balanced-v1')
+MIX, SHUFFLE = PatchMixup(preset='mixed-v1'), PatchShuffle(preset='mixed-v1')
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ MIX, SHUFFLE = PatchMixup(preset='balanced-v1'), PatchShuffle(preset='balanced-v
 )
 def test_a_pipeline_with_a_part_of_a_preset_is_found(steps, wrong):
     problems = check_pipeline('', steps, True).problems
-    assert problems[0].startswith(f"{wrong} does its part of the preset 'balanced-v1' (RS on MI p 16, grid 2, gap 1)")
-    assert problems[0].endswith("PatchMixup(preset='balanced-v1') and then PatchShuffle(preset='balanced-v1')")
+    assert problems[0].startswith(f"{wrong} does its part of the preset 'mixed-v1' (RS on MI p 16, grid 2, gap 1)")
+    assert problems[0].endswith("PatchMixup(preset='mixed-v1') and then PatchShuffle(preset='mixed-v1')")
 
 
 @pytest.mark.parametrize('steps', [[MIX, SHUFFLE], [PatchMixup(16), SHUFFLE], [MIX, PatchShuffle(8, gap=1)], []])

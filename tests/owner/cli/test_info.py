@@ -24,7 +24,7 @@ def test_a_copy_and_its_manifest(copy, capsys):
         out = capsys.readouterr().out
         assert out.splitlines() == [
             f'{path}: encrypted copy (2 images)',
-            '  RS on MI p 16, grid 2, gap 1 (preset balanced-v1); a model reads patches of 6 x 6 (h x w)',
+            '  RS on MI p 16, grid 2, gap 1 (preset mixed-v1); a model reads patches of 6 x 6 (h x w)',
         ]
         assert main(['info', '--json', str(path)]) == 0
         found = json.loads(capsys.readouterr().out)
