@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.synchronize import Event
+from ctypes import c_bool
 from typing import Any, TypeVar
 
 Item = TypeVar('Item')
@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _start(
-    make: Callable[..., Callable[[Any], Any]], args: Sequence[Any], parent: int, handles: Sequence[int], stop: Event
+    make: Callable[..., Callable[[Any], Any]], args: Sequence[Any], parent: int, handles: Sequence[int], stop: c_bool
 ) -> None:
     """Initialise a worker: build its state, release the parent's locks, and die with the parent."""
     if parent != os.getpid():
@@ -38,7 +38,7 @@ def _start(
 
 
 def _batch(items: list[Any]) -> list[Any]:
-    return [_state['work'](item) for item in items if not _state['stop'].is_set()]
+    return [_state['work'](item) for item in items if not _state['stop'].value]
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def ordered(
         yield map(work, items)
         return
     context = multiprocessing.get_context('fork')
-    stop = context.Event()
+    stop = context.RawValue(c_bool, False)  # without a lock, which a worker that is killed would keep
     pool = ProcessPoolExecutor(workers, context, _start, (make, args, os.getpid(), handles, stop))
     try:
         yield _results(pool, iter(items), workers, batch)
@@ -80,7 +80,7 @@ def ordered(
             f'one of {workers} worker processes was killed, perhaps because memory ran out; use fewer workers'
         ) from None
     finally:
-        stop.set()
+        stop.value = True
         pool.shutdown(cancel_futures=True)
 
 
