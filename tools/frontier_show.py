@@ -149,9 +149,11 @@ def plot(found: list[Row], path: Path) -> None:
             )
     axes.set_xlabel('right neighbours that the best attack found, % (left is better)')
     axes.set_ylabel('accuracy on FashionScene, % (up is better)')
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc='lower right')
+        axes.legend(loc='upper right')
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, bbox_inches='tight', metadata={'Date': None})
     plt.close(figure)
