@@ -24,6 +24,12 @@ QUICK = ('identity', 'jigsaw')
 RS = Scheme(16)
 
 
+@pytest.fixture(autouse=True)
+def unmeasured(monkeypatch):
+    """Forget the accuracies that are measured now; tests that need some give their own."""
+    monkeypatch.setattr(rule, 'ACCURACY', {})
+
+
 @pytest.fixture(scope='module')
 def photos(tmp_path_factory, photo):
     """Four photographs of 96 x 96 of one large one, and a file that is not one."""
