@@ -21,22 +21,36 @@ SHUFFLED = [path for path in ALL if '-rs-' in path and ('yolos' in path or 'patc
 CONFIGS = [path for path in ALL if path not in DETECTION + SHUFFLED + COPIES]
 
 
+def write_classes(root, names, shape):
+    """Write a picture of noise for each class and split."""
+    rng = np.random.default_rng(0)
+    for split in ('train', 'val'):
+        for name in names:
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            cv2.imwrite(str(folder / 'a.png'), rng.integers(0, 256, (*shape, 3)).astype(np.uint8))
+    return root
+
+
 @pytest.fixture(scope='module')
 def imagenet(tmp_path_factory):
     """Two classes of one small picture each, in ImageNet's layout."""
-    root, rng = tmp_path_factory.mktemp('imagenet'), np.random.default_rng(0)
-    for split in ('train', 'val'):
-        for name in ('n01440764', 'n01443537'):
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            cv2.imwrite(str(folder / 'a.png'), rng.integers(0, 256, (240, 300, 3)).astype(np.uint8))
-    return root
+    return write_classes(tmp_path_factory.mktemp('imagenet'), ('n01440764', 'n01443537'), (240, 300))
+
+
+@pytest.fixture(scope='module')
+def scenes(tmp_path_factory):
+    """Two classes of one picture each, of FashionScene's size."""
+    return write_classes(tmp_path_factory.mktemp('scenes'), ('bag', 'coat'), (128, 128))
 
 
 def dataset(cfg, root):
     """The data set of a loader's config, from other files."""
+    folder = cfg['data_root'].rpartition('/')[2]
     cfg = dict(cfg, data_root=str(root))
-    if cfg['type'] == 'ImageNet':
+    if cfg['type'] == 'CustomDataset':
+        cfg.update(data_root=str(root / folder))
+    elif cfg['type'] == 'ImageNet':
         cfg.update(type='CustomDataset', data_prefix=cfg.pop('split'), data_root=str(root))
     else:
         cfg.update(type='MNIST', indices=4)
@@ -60,10 +74,11 @@ def built(cfg):
 
 
 @pytest.mark.parametrize('path', CONFIGS)
-def test_a_training_step(path, imagenet, digits_root):
+def test_a_training_step(path, imagenet, scenes, digits_root):
     cfg = Config.fromfile(ROOT / path)
     init_default_scope(cfg.default_scope)
-    root = imagenet if cfg.train_dataloader.dataset.type == 'ImageNet' else digits_root
+    roots = {'ImageNet': imagenet, 'CustomDataset': scenes}
+    root = roots.get(cfg.train_dataloader.dataset.type, digits_root)
     if 'data_preprocessor' in cfg:
         cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)  # as mmengine's runner does
     model = built(cfg.model)
