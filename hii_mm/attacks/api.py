@@ -136,7 +136,7 @@ def attack(
     if notice is not None:
         notice(expected)
     gallery = gallery_of([subject.pictures, _plain(subject)], photos)
-    with _folder(out) as folder:
+    with results_folder(out) as folder:
         total = len(chosen) * sum(len(list(trial.expected())) for trial in trials)
         seconds = None if budget_minutes is None else 60 * budget_minutes
         runner = Runner(folder, photos, seconds, seed, options, total, progress, gallery, jobs)
@@ -186,7 +186,7 @@ def _trials(
 
 
 @contextlib.contextmanager
-def _folder(out: StrPath | None) -> Iterator[StrPath]:
+def results_folder(out: StrPath | None) -> Iterator[StrPath]:
     """Yield the folder of the results, a temporary one for None."""
     if out is not None:
         yield out

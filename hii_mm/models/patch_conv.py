@@ -67,24 +67,13 @@ class PatchConvViT(PEViT):
         ):
             trunc_normal_(self.pos_embed, std=0.02)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(B, C, H, W) -> one output for each of ``out_indices``, in the form of ``out_type``."""
+    def tokens(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """(B, C, H, W) -> (B, N, D), in training (B, kept, D), and (rows, columns) of the patches."""
         x, hw = self._patches(x)  # (B, N, C, h, w)
         places = self._places(len(x), hw)  # (B, N, D) or None
         x, places = self._kept(x, places)
         x = self.stem(x.flatten(0, 1)).unflatten(0, x.shape[:2])  # (B, kept, D)
-        x = self.encode(x if places is None else x + places)
-        if self.cls_token is not None:
-            x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)  # (B, 1 + kept, D)
-        x = self.pre_norm(self.drop_after_pos(x))
-        outs = []
-        for i, layer in enumerate(self.layers):
-            x = layer(x)
-            if i == len(self.layers) - 1 and self.final_norm:
-                x = self.ln1(x)
-            if i in self.out_indices:
-                outs.append(self._format_output(x, hw))
-        return tuple(outs)
+        return self.encode(x if places is None else x + places), hw
 
     def _patches(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """(B, C, H, W) -> (B, N, C, h, w) in row-major order, and (rows, columns); what is left over is cut off."""

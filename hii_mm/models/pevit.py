@@ -107,8 +107,7 @@ class PEViT(VisionTransformer):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(B, C, H, W) -> one output for each of ``out_indices``, in the form of ``out_type``."""
-        x, hw = self.patch_embed(x)  # (B, N, D)
-        x = self.encode(self.patch_dropout(x))  # in training (B, kept, D)
+        x, hw = self.tokens(x)
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)  # (B, 1 + N, D)
         x = self.pre_norm(self.drop_after_pos(x))
@@ -120,6 +119,11 @@ class PEViT(VisionTransformer):
             if i in self.out_indices:
                 outs.append(self._format_output(x, hw))
         return tuple(outs)
+
+    def tokens(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """(B, C, H, W) -> (B, N, D), in training (B, kept, D), and (rows, columns) of the patches."""
+        x, hw = self.patch_embed(x)
+        return self.encode(self.patch_dropout(x)), hw
 
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
         """Return the depth of a parameter and the number of layers, for layer-wise learning rates.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..attacks.api import Report
+from ..attacks.api import Report, results_folder
 from ..attacks.arguments import attack_names, check_numbers, check_packages
 from ..attacks.evaluation.cases import Case
 from ..attacks.evaluation.copies import check_outside_copy
@@ -150,7 +148,7 @@ def recommend(
         notice(chosen.words)
     cases, left = cases_of(owned, chosen, seed)
     prepare(chosen.schemes, names)
-    with _folder(out) as folder:
+    with results_folder(out) as folder:
         seconds = 60 * minutes - (time.monotonic() - start)
         total = len(cases) * len(names)
         runner = Runner(folder, (), seconds, seed, {}, total, progress, owned.pictures, chosen.jobs)
@@ -210,13 +208,3 @@ def _tried(report: Report, cases: Sequence[Case], chosen: Agenda, photos: Photos
             entry, rows = entries[scheme.label], report.data['results']
             found.append(tried(entry, rows, scheme, measures(own, whole)))
     return tuple(found)
-
-
-@contextlib.contextmanager
-def _folder(out: StrPath | None) -> Iterator[StrPath]:
-    """Yield the folder of the results, a temporary one for None."""
-    if out is not None:
-        yield out
-        return
-    with tempfile.TemporaryDirectory(prefix='hii-mm-') as folder:
-        yield folder
