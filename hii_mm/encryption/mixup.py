@@ -120,6 +120,15 @@ class MixupPlan:
         half = self.parts // 2
         return np.ascontiguousarray(self.grid.fit(mask, pad_value)[half :: self.parts, half :: self.parts])
 
+    def restore_mask(self, mask: np.ndarray, fill: int = 0) -> np.ndarray:
+        """Enlarge labels (h, w[, N]) of the mixed image: each one fills its g x g square of the plain image.
+
+        Args:
+            mask: of ``encrypted_shape``, any dtype.
+            fill: label of pixels that ``remainder='crop'`` cut off.
+        """
+        return self.grid.unfit(mask.repeat(self.parts, 0).repeat(self.parts, 1), fill)
+
     def move_points(self, xy: np.ndarray) -> np.ndarray:
         """Shrink xy coordinates in pixels with the image: (n, 2) or, for boxes, (n, 4)."""
         return np.asarray(xy) * (1 / self.parts)

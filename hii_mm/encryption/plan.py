@@ -119,6 +119,27 @@ class Plan:
             mask = self.mixup.apply_mask(mask, pad_value)
         return mask if self.shuffle is None else shuffle_mask(self.shuffle, mask, pad_value)
 
+    def restore_mask(self, mask: np.ndarray, fill: int = 0) -> np.ndarray:
+        """Bring a mask of the encrypted image back to the plain one, such as a model's answer.
+
+        Undoes :meth:`apply_mask` but for what is lost: pixels that were cut off
+        or dropped get ``fill``, and mixed images enlarge each label.
+
+        Args:
+            mask: (h, w[, N]) of ``encrypted_shape``, uint8.
+            fill: label of lost pixels.
+
+        Returns:
+            Of ``plain_shape`` (plus N), same dtype.
+
+        Raises:
+            InvalidTypeError, InvalidValueError: not such a mask.
+        """
+        checks.check_image(mask, *self.encrypted_shape)
+        if self.shuffle is not None:
+            mask = replace(self.shuffle, tone=None).invert(mask, fill)
+        return mask if self.mixup is None else self.mixup.restore_mask(mask, fill)
+
     def move_boxes(self, boxes: np.ndarray, mode: str = 'fragment') -> tuple[np.ndarray, np.ndarray]:
         """Move boxes with the pixels.
 

@@ -18,6 +18,7 @@ from ..files import StrPath
 from .checkpoints import check_positions, config_of, read_meta, scheme_of
 from .joining import join
 from .pictures import Inputs, Source, find
+from .plain_masks import plain_masks
 from .prediction import ENCRYPTED, PLAIN
 from .shuffled_coco import fragments
 from .steps import Prepared, Steps, batches
@@ -29,7 +30,7 @@ class HIIDetector(DetInferencer):
 
     A plain picture goes through the test pipeline and is encrypted with the
     scheme that the model was trained on; an encrypted one is not encrypted
-    again. Boxes come back in the frame of the plain picture where it is known
+    again. Boxes and masks come back in the frame of the plain picture where it is known
     how the picture was encrypted: for plain pictures, with the key, and for
     mixed copies; otherwise in the frame of the encrypted picture. There, what a
     :class:`hii_mm.models.PatchDetector` finds are fragments; in the plain frame
@@ -113,7 +114,7 @@ class HIIDetector(DetInferencer):
 
 
 def restore(sample: Any) -> None:
-    """Bring the boxes of a prediction to the plain frame, in place, where it is known how the picture was encrypted.
+    """Bring the boxes and masks of a prediction to the plain frame, in place, where the plan is known.
 
     Args:
         sample: mmdet's DetDataSample with ``prepared`` in its metainfo; gets ``frame`` there.
@@ -136,6 +137,8 @@ def restore(sample: Any) -> None:
         return
     boxes, source = plan.locate_boxes(found.bboxes.cpu().double().numpy() * scale)
     moved = found[torch.from_numpy(source).to(found.bboxes.device)]
+    if 'masks' in found:
+        moved.masks = plain_masks(found.masks, sample, prepared, boxes, source)
     moved.bboxes = torch.from_numpy((boxes / resized).astype(np.float32)).to(found.bboxes.device)
     sample.pred_instances = moved
 

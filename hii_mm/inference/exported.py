@@ -110,7 +110,7 @@ class Exported:
         image = picture.image
         if ready.plan is not None:
             boxes, labels, scores = in_plain_frame(ready.plan, boxes, labels, scores)
-            image = image if not picture.encrypted else _shown(image, ready.plan)
+            image = image if not picture.encrypted else picture.decrypted()
         boxes = boxes / np.array([ready.scale[1], ready.scale[0]] * 2, np.float32)
         size = image.shape[0], image.shape[1]
         boxes = np.clip(boxes, 0, [size[1], size[0]] * 2).astype(np.float32)
@@ -181,10 +181,3 @@ def _resized(image: np.ndarray, how: Mapping[str, Any] | None) -> np.ndarray:
         return image
     top, left = (round((length - crop) / 2) for length in image.shape[:2])
     return image[max(0, top) : max(0, top) + crop, max(0, left) : max(0, left) + crop]
-
-
-def _shown(image: np.ndarray, plan: Plan) -> np.ndarray:
-    """Return the plain picture behind an encrypted one; of a mixed one an enlargement."""
-    if plan.mixup is None:
-        return plan.invert(image)
-    return np.asarray(Image.fromarray(image).resize(plan.plain_shape[::-1], Image.Resampling.BICUBIC))

@@ -39,6 +39,7 @@ class Picture:
         encrypted: whether it is encrypted already.
         scheme: how, if a manifest says it; else None.
         plan: how exactly, if the key is known or nothing is secret; else None.
+        pixels: of an encrypted one as its file has them, such as 16 bits or with alpha; None for ``image``.
     """
 
     name: str
@@ -46,6 +47,21 @@ class Picture:
     encrypted: bool = False
     scheme: Scheme | None = None
     plan: Plan | None = None
+    pixels: np.ndarray | None = None
+
+    def decrypted(self) -> np.ndarray:
+        """Return the plain picture behind an encrypted one whose plan is known, as :attr:`image`.
+
+        Patches go back to their places; what was mixed is enlarged to the plain size.
+        """
+        assert self.plan is not None
+        pixels = self.image if self.pixels is None else self.pixels
+        if self.plan.shuffle is not None:  # before 16 bits become 8: tone counts in the levels of the file
+            pixels = self.plan.shuffle.invert(pixels)
+        image = as_colours(pixels)
+        if self.plan.mixup is None:
+            return image
+        return np.asarray(Image.fromarray(image).resize(self.plan.plain_shape[::-1], Image.Resampling.BICUBIC))
 
 
 @dataclass(frozen=True)
@@ -225,8 +241,8 @@ class Copy:
         row = self.rows.get(name)
         if row is None:
             raise SourceError(f'{name!r} lies in the copy {self.folder!r}, but its manifest does not list it')
-        image = as_colours(decode_as(row_bytes(self.folder, row, self._member(row)), row.mode))
-        return Picture(name, image, True, self.settings.scheme, self.plan(row))
+        pixels = decode_as(row_bytes(self.folder, row, self._member(row)), row.mode)
+        return Picture(name, as_colours(pixels), True, self.settings.scheme, self.plan(row), pixels)
 
     def _member(self, row: Row) -> bytes | None:
         """Return the content of a picture in a tar file; None for a file of its own."""

@@ -169,6 +169,11 @@ def test_boxes_polygons_and_points_follow_a_mask(scene, ends):
         painted[top:bottom, left:right] = 1
     np.testing.assert_array_equal(painted, moved)
     assert (source == 0).all()
+    restored = plan.restore_mask(moved)
+    np.testing.assert_array_equal(plan.apply_mask(restored), moved)
+    kept = plan.restore_mask(np.ones_like(moved)) > 0
+    np.testing.assert_array_equal(restored[kept], mask[kept])
+    assert plan.mixup or np.array_equal(kept, ~plan.missing())
     outlines = plan.move_polygon([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
     painted[:] = 0
     for xy in outlines:
