@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import sys
 from pathlib import Path
@@ -144,16 +145,24 @@ def plot(found: list[Row], path: Path) -> None:
             low, high = row['interval']
             spread = [[row['accuracy'] - low], [high - row['accuracy']]] if len(row['seeds']) == 1 else None
             axes.errorbar(100 * row['surviving'], row['accuracy'], yerr=spread, fmt='o', markersize=5, capsize=2)
-            axes.annotate(
-                row['scheme'], (100 * row['surviving'], row['accuracy']), (6, 4), textcoords='offset points', fontsize=8
-            )
+    _label(axes, [row for row in found if row['scheme'] != 'plain' and row.get('surviving') is not None])
     axes.set_xlabel('right neighbours that the best attack found, % (left is better)')
     axes.set_ylabel('accuracy on FashionScene, % (up is better)')
-    axes.set_xlim(0, 100)
-    axes.set_ylim(0, 100)
+    axes.set_xlim(0, 102)
+    axes.set_ylim(0, 1.2 * max(row['accuracy'] for row in found))
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc='upper right')
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, bbox_inches='tight', metadata={'Date': None})
     plt.close(figure)
+
+
+def _label(axes: Any, found: list[Row]) -> None:
+    """Write the schemes beside their points: to the left in the right half, and away from the label above."""
+    last = {'left': math.inf, 'right': math.inf}  # height of the label above, on either side
+    for row in sorted(found, key=lambda row: -row['accuracy']):
+        side = 'left' if row['surviving'] < 0.6 else 'right'
+        last[side] = min(row['accuracy'] + 0.5, last[side] - 2.2)
+        where = 100 * row['surviving'] + (1.2 if side == 'left' else -1.2)
+        axes.text(where, last[side], row['scheme'], fontsize=8, ha=side, va='center')

@@ -4,6 +4,7 @@ python tools/zoo.py check [--no-data] [NAME...]
 python tools/zoo.py table
 python tools/zoo.py reproduce NAME [--work-dir DIR] [--print]
 python tools/zoo.py add NAME [WORKDIR] [--machine TEXT]
+python tools/zoo.py speed NAME... --machine TEXT
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import zoo_speed
 import zoo_table
 from zoo_add import add, add_config
 from zoo_check import problems
@@ -42,6 +44,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     one.add_argument('work_dir', nargs='?', type=Path, metavar='WORKDIR', help='of a run of tools/train.py')
     one.add_argument('--machine', help='processor or GPU, and what ran beside it')
     one.set_defaults(run=run_add)
+    one = commands.add_parser('speed', help='measure the images a second that classifiers learn from, side by side')
+    one.add_argument('names', nargs='+', metavar='NAME', help='of rows; the first is the baseline')
+    one.add_argument('--machine', required=True, help='processor or GPU, and what ran beside it')
+    one.add_argument('--rounds', type=int, default=100, help='training steps of each (100)')
+    one.set_defaults(run=run_speed)
     return parser.parse_args(argv)
 
 
@@ -103,6 +110,13 @@ def run_add(args: argparse.Namespace) -> int:
     for path in written:
         print(f'{path.relative_to(ROOT)}: updated')
     print('Now run: python tools/zoo.py table')
+    return 0
+
+
+def run_speed(args: argparse.Namespace) -> int:
+    """Measure rows side by side."""
+    rows = read_rows()
+    zoo_speed.write([find_row(rows, name) for name in args.names], args.rounds, args.machine)
     return 0
 
 

@@ -31,7 +31,7 @@ class Run:
 
 
 def read_run(work_dir: Path) -> Run:
-    """Return the run in a work directory; the parts of one that was resumed are joined.
+    """Return the run in a work directory: the last one if several began anew; the parts of a resumed one are joined.
 
     Raises:
         UsageError: a folder without a run.
@@ -40,14 +40,17 @@ def read_run(work_dir: Path) -> Run:
     if not parts:
         raise UsageError(f'{str(work_dir)!r} holds no run of mmengine: no */vis_data/scalars.json in it')
     scalars: list[dict[str, Any]] = []
+    seconds = 0.0
     for part in parts:
         new = [json.loads(line) for line in (part / 'vis_data' / 'scalars.json').read_text().splitlines()]
         first = min((line['step'] for line in new if 'loss' in line), default=0)
-        scalars = [line for line in scalars if 'loss' in line and line['step'] < first] + new
+        before = [line for line in scalars if 'loss' in line and line['step'] < first]
+        seconds = _seconds(part) + (seconds if before else 0.0)
+        scalars = before + new
     dump = OUTSIDE.sub(r"'\1'", (parts[-1] / 'vis_data' / 'config.py').read_text(encoding='utf-8'))
     dump = ''.join(line for line in dump.splitlines(keepends=True) if not line.startswith('work_dir'))
     day = datetime.strptime(parts[-1].name[:8], '%Y%m%d').strftime('%Y-%m-%d')
-    return Run(scalars, dump, sum(map(_seconds, parts)), day)
+    return Run(scalars, dump, seconds, day)
 
 
 def _seconds(part: Path) -> float:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import zoo_speed
 from zoo_rows import PLAIN, ROOT, Row, read_rows
 
 from hii_mm.files import write_atomically
@@ -46,7 +47,7 @@ def write(root: Path = ROOT) -> int:
 def table_rows(rows: list[Row], root: Path = ROOT) -> list[dict[str, Any]]:
     """Return what docs/data/zoo.json holds of the rows."""
     attacks = {name: _read(root, name) for name, _, _ in ATTACKED}
-    seeds = _seeds(root)
+    seeds, speed = _seeds(root), zoo_speed.read(root)
     return [
         {
             'name': row.name,
@@ -55,7 +56,7 @@ def table_rows(rows: list[Row], root: Path = ROOT) -> list[dict[str, Any]]:
             'images': row.metadata['Protection'],
             'status': row.metadata['Status'],
             **({'metrics': row.metrics, 'log': row.log} if row.measured else {}),
-            **({'epochs': _epochs(row), 'time': _time(row)} if row.measured else {}),
+            **({'epochs': _epochs(row), 'time': _time(row, speed.get(row.name))} if row.measured else {}),
             **({'weights': row.weights} if row.weights else {}),
             **({'seeds': seeds[row.name]} if row.name in seeds else {}),
             **({'paper': row.metadata['Paper Figure']} if 'Paper Figure' in row.metadata else {}),
@@ -114,6 +115,7 @@ def _epochs(row: Row) -> str:
     return str(ran) if ran == planned else f'{ran} of {planned}'
 
 
-def _time(row: Row) -> str:
-    """Return the training time and the machine."""
-    return f'{row.metadata["Training Time (s)"] / 60:.0f} min on {row.metadata["Machine"]}'
+def _time(row: Row, speed: int | None) -> str:
+    """Return the training time, the machine, and the images a second if they were measured."""
+    time = f'{row.metadata["Training Time (s)"] / 60:.0f} min on {row.metadata["Machine"]}'
+    return time if speed is None else f'{time}; {speed} images a CPU second'

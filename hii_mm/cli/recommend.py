@@ -23,9 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.description = (
         'Encrypt some of PHOTOS at the presets and at a few more settings, attack them, and print what comes back, '
-        'what is lost, and the hii-mm encrypt command of a setting that holds; or that none of them holds. Writes '
-        'report.html and explore.html, with pictures, to DIR. Exit codes: 0 a setting is advised, 1 nothing could be '
-        'attacked, 2 wrong usage, 3 no setting is advised, 130 interrupted (the report holds what ran).'
+        'what is lost, and the hii-mm encrypt command of a setting that holds; or that none of them holds, and what '
+        'to do then. Writes report.html and explore.html, with pictures, to DIR. Exit codes: 0 a setting is advised, '
+        '1 nothing could be attacked, 2 wrong usage, 3 no setting is advised, 130 interrupted (the report holds what '
+        'ran).'
     )
     parser.add_argument('photos', nargs='+', metavar='PHOTOS', help='your plain photos: a folder, or files')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder of the report; earlier results are reused')
@@ -82,7 +83,9 @@ def _print(args: argparse.Namespace, found: Recommendation) -> int:
     if found.shown is not None:
         print(console.shown(f'See what comes back of the most exposed photo: {Path(args.out) / found.shown}'))
     if found.flags is not None:
-        print(console.shown('\n'.join(_commands(args, found.flags))))
+        print(console.shown('\n'.join(['Run:', *_commands(args, found.flags)])))
+    if found.nearest_flags is not None:
+        print(console.shown('\n'.join(_what_now(args, found.nearest_flags))))
     pages = ['explore.html'] * found.report.explores + ['report.html']
     print(console.shown('\n'.join(f'All pictures: {Path(args.out) / page}' for page in pages)))
     if found.report.interrupted:
@@ -92,10 +95,29 @@ def _print(args: argparse.Namespace, found: Recommendation) -> int:
 
 
 def _commands(args: argparse.Namespace, flags: list[str]) -> list[str]:
-    """Return the commands that follow the advice, one line each."""
-    src = args.photos[0] if len(args.photos) == 1 and os.path.isdir(args.photos[0]) else 'PHOTOS'
+    """Return the commands that encrypt with some options, one line each."""
+    src = _source(args)
     key = arguments.key_path(argparse.Namespace(key=None))
     words = ['hii-mm', 'encrypt', src, f'{src.rstrip("/")}-encrypted', *([] if key else ['--key', 'owner.key']), *flags]
     words += ['--ann', args.boxes] if args.boxes else []
     make = [] if key or os.path.exists('owner.key') else ['  hii-mm keygen owner.key']
-    return ['Run:', *make, f'  {shlex.join(words)}']
+    return [*make, f'  {shlex.join(words)}']
+
+
+def _what_now(args: argparse.Namespace, flags: list[str]) -> list[str]:
+    """Return what an owner can do where no setting holds, in lines."""
+    sweep = ['hii-mm', 'attack', _source(args), '--strategy', 'both', '--patch-size', '32', '--grid', '4']
+    sweep += ['--sweep', 'gap=0:3', '--out', f'{args.out.rstrip("/")}-sweep']
+    return [
+        'Do not hand them over to somebody who must not see what that picture shows. What you can do:',
+        '- leave out the photos that report.html shows as exposed, and try the others again;',
+        '- try stronger settings, which cost more accuracy:',
+        f'  {shlex.join(sweep)}',
+        '- or, if the trainer may see as much as that picture shows, take the nearest setting:',
+        *_commands(args, flags),
+    ]
+
+
+def _source(args: argparse.Namespace) -> str:
+    """Return the folder that was given, or PHOTOS for several files."""
+    return args.photos[0] if len(args.photos) == 1 and os.path.isdir(args.photos[0]) else 'PHOTOS'

@@ -145,15 +145,6 @@ def restore(sample: Any) -> None:
 
 def background(prepared: Prepared) -> np.ndarray:
     """Return the picture to draw on, (H, W, 3) uint8 RGB: the plain one where that is known, else the encrypted one."""
-    picture, plan = prepared.picture, prepared.plan
-    image = picture.image
-    if picture.encrypted and plan is not None:
-        image = plan.invert(image) if plan.mixup is None else _enlarged(image, plan.plain_shape)
+    picture = prepared.picture
+    image = picture.decrypted() if picture.encrypted and prepared.plan is not None else picture.image
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-
-
-def _enlarged(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return a mixed picture in the size of the plain one."""
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(image).resize(shape[::-1], Image.Resampling.BICUBIC))

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ from ..files import StrPath, check_writable, write_atomically
 from ..images import encode, read_colours
 from ..preview import sheet
 from ..progress import Progress, silent
-from . import words
+from . import fitting, words
 from .measuring import measures, objects_of
 from .rule import Tried, advised, nearest, tried
 from .settings import fit_of, flags_of, settings
-from .trial import Agenda, Photos, agenda, cases_of, load_photos, prepare
+from .trial import Agenda, Photos, agenda, cases_of, load_photos
 
 MODE = 'plain photos, encrypted to try settings'
 SHOWN = 'most_exposed.png'  # in the folder of the report
@@ -67,7 +67,14 @@ class Recommendation:
     @property
     def flags(self) -> list[str] | None:
         """The options of ``hii-mm encrypt`` of the advice, or None without advice."""
-        chosen = self.advice
+        return self._flags(self.advice)
+
+    @property
+    def nearest_flags(self) -> list[str] | None:
+        """Those of the nearest setting where none holds, else None."""
+        return None if any(one.holds for one in self.tried) else self._flags(self.nearest)
+
+    def _flags(self, chosen: Tried | None) -> list[str] | None:
         if chosen is None:
             return None
         return flags_of(chosen.scheme) + fit_of(chosen.scheme, self.sizes.values(), self.size)
@@ -143,18 +150,17 @@ def recommend(
     _check(minutes, classes, size, seed, jobs, out)
     paths = [photos] if isinstance(photos, (str, os.PathLike)) else list(photos)
     owned = load_photos([Path(path) for path in paths], size, boxes, out)
-    chosen = agenda(owned, settings() if schemes is None else schemes, names, minutes, jobs)
-    if notice is not None:
-        notice(chosen.words)
+    chosen, untried = _agenda(owned, settings() if schemes is None else schemes, names, minutes, jobs, notice)
     cases, left = cases_of(owned, chosen, seed)
-    prepare(chosen.schemes, names)
     with results_folder(out) as folder:
         seconds = 60 * minutes - (time.monotonic() - start)
         total = len(cases) * len(names)
         runner = Runner(folder, (), seconds, seed, {}, total, progress, owned.pictures, chosen.jobs)
         left += run_trials(runner, [Encrypted(cases)], names)
         _check_ran(runner, left)
-        how = about_run(f'{MODE}, seed {seed}', seed, minutes, runner.interrupted, owned.left + left, chosen.jobs)
+        how = about_run(
+            f'{MODE}, seed {seed}', seed, minutes, runner.interrupted, owned.left + left + untried, chosen.jobs
+        )
         report = Report(build(runner.rows, runner.not_run, how | dict(about or {})), folder)
         if out is not None:
             report.write(out)
@@ -164,6 +170,24 @@ def recommend(
     if out is not None and result._worst is not None:
         _draw(Path(out), result._worst['pictures'])
     return result
+
+
+def _agenda(
+    owned: Photos,
+    schemes: Sequence[Scheme],
+    attacks: Sequence[str],
+    minutes: float,
+    jobs: int | None,
+    notice: Callable[[str], None] | None,
+) -> tuple[Agenda, list[str]]:
+    """Choose what is tried, fit what it needs, and return a line for each setting for which the time is too short."""
+    possible, left = fitting.affordable(schemes, attacks, 60 * minutes)
+    wait = fitting.FIT / 60 * len(fitting.to_fit(possible, attacks))
+    chosen = agenda(owned, possible, attacks, minutes - wait, jobs)
+    if notice is not None:
+        notice(chosen.words)
+    ready, more = fitting.fit(chosen.schemes, attacks, 60 * minutes, notice)
+    return replace(chosen, schemes=ready), left + more
 
 
 def _draw(out: Path, pictures: Mapping[str, str]) -> None:

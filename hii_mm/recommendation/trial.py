@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from ..attacks.attackers import attack_class
-from ..attacks.base import Given
 from ..attacks.evaluation.cases import Case, try_scheme
 from ..attacks.evaluation.copies import is_copy
 from ..attacks.evaluation.estimate import START, estimate
 from ..attacks.evaluation.objects import Objects, read_objects
 from ..attacks.evaluation.photos import load_pictures, picture_files
-from ..attacks.evaluation.workers import CAUGHT
 from ..encryption import Scheme
 from ..errors import NothingToAttackError, SourceError
 from ..files import StrPath
@@ -114,7 +110,7 @@ def agenda(
     cost = estimate([(s, photos.pictures[n].shape) for s in chosen for n in names], attacks, len(names))
     jobs = max(1, min(jobs, len(names) * len(chosen), int(cost.seconds // START) + 1))
     said = cost.words(jobs).partition(';')[0]
-    return Agenda(chosen, names, jobs, f'{said} x {len(chosen)} settings, at most {minutes:g} min')
+    return Agenda(chosen, names, jobs, f'{said} x {len(chosen)} settings, at most {minutes:.3g} min')
 
 
 def _affordable(photos: Photos, schemes: Sequence[Scheme], attacks: Sequence[str], minutes: float, jobs: int) -> int:
@@ -139,11 +135,3 @@ def cases_of(photos: Photos, chosen: Agenda, seed: int) -> tuple[list[Case], lis
         refused += [f'{scheme.label}: {line}' for line in lines]
     order = {name: number for number, name in enumerate(chosen.names)}
     return sorted(found, key=lambda case: order[case.name]), refused
-
-
-def prepare(schemes: Sequence[Scheme], attacks: Sequence[str]) -> None:
-    """Fit what attacks need at each setting once, so that worker processes find it on disk."""
-    for scheme in schemes:
-        for name in attacks:
-            with suppress(*CAUGHT):  # the run says why
-                attack_class(name)().prepare(scheme, Given())

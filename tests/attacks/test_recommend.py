@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from hii_mm.cli import arguments
 from hii_mm.cli.main import main, parsers
 from hii_mm.errors import UsageError
 from hii_mm.presets import PRESETS, Accuracy
-from hii_mm.recommendation import api, rule, settings
+from hii_mm.recommendation import api, fitting, rule, settings
 from hii_mm.recommendation.rule import COMES, LITTLE, PARTLY, Boxes, Measures, Tried, advised, nearest
 from hii_mm.recommendation.trial import agenda, load_photos, spread
 from hii_mm.recommendation.words import sentence, table, warnings
@@ -168,6 +169,42 @@ def test_the_time_decides_how_many_photos_are_attacked(photos):
     assert f'4 photos x 2 attacks x {len(schemes)} settings, at most 60 min' in plenty.words
 
 
+def test_a_fit_starts_only_if_a_quarter_of_the_time_is_enough_for_it(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    schemes = settings.settings()
+    (last,) = fitting.to_fit(schemes, QUICK)
+    assert last == Scheme(16, strategy='both', gap=2)  # what docs/guides/which_setting.md says
+    assert fitting.to_fit(schemes, ['identity']) == [] == fitting.to_fit([Scheme(16, strategy='mixup')], QUICK)
+    kept, left = fitting.affordable(schemes, QUICK, 119)
+    assert (kept, len(left)) == (schemes[:-1], 1) and 'more --minutes' in left[0]
+    assert fitting.affordable(schemes, QUICK, 120) == (schemes, [])
+
+
+def test_a_fit_that_takes_too_long_is_cut_and_its_setting_left_out(noise, tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    monkeypatch.setattr(fitting, 'FIT', 0.01)  # so that it starts, and 0.6 seconds, a thousandth, are too short
+    monkeypatch.setattr(fitting, 'MOST', 0.001)
+    slow, said = Scheme(16, strategy='both', gap=2), []
+    owned = load_photos([noise], 0, None, None)
+    chosen, left = api._agenda(owned, [RS, slow], QUICK, 10, 1, said.append)
+    assert chosen.schemes == [RS]
+    assert len(left) == 1 and left[0].startswith(f'{slow.label}: ')
+    assert said[1].startswith(f'fitting an attack to {slow.label} first')
+    assert not list(tmp_path.rglob('*.npz'))
+
+
+def test_a_fit_in_time_is_kept(tmp_path, monkeypatch):
+    (tmp_path / 'sitecustomize.py').write_text(  # the process fits to less than it would, which takes a second
+        'from hii_mm.attacks.solver import seam_fitting\nseam_fitting.CROPS, seam_fitting.SAMPLES = 4, 2000\n'
+    )
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    unknown = Scheme(16, gap=6)
+    assert fitting.to_fit([unknown], QUICK) == [unknown]
+    assert fitting.fit([unknown, RS], QUICK, 4e3) == ([unknown, RS], [])
+    assert fitting.to_fit([unknown], QUICK) == []
+
+
 @pytest.mark.parametrize('classes, said', [(None, 0), (2, 1), (10, 1), (11, 0)])
 def test_few_classes_are_warned_about(photos, classes, said):
     lines = warnings([], load_photos([photos], 96, None, None), 4, classes)
@@ -187,7 +224,7 @@ def test_little_came_back_of_noise_and_the_setting_that_loses_least_is_advised(n
     assert [one.grade for one in found.tried] == [LITTLE, LITTLE]
     assert found.advice.scheme == Scheme(16)
     assert found.flags == ['--preset', 'paper-rs', '--fit', 'crop']
-    assert found.sentence.startswith('Advice: paper-rs')
+    assert found.sentence.startswith('Advice: paper-rs') and found.nearest_flags is None
     assert progress[-1] == (16, 16)
     assert [one.measures.lost for one in found.tried] == pytest.approx([1 - 48 * 48 / (97 * 96), 1 - 96 / 97])
     assert (tmp_path / 'out' / 'explore.html').is_file()
@@ -212,6 +249,11 @@ def test_photos_come_back_and_the_command_says_so(photos, tmp_path, capsys, two_
     (shown,) = [line.rpartition(': ')[2] for line in lines if line.startswith('See what comes back')]
     assert shown == str(out / 'most_exposed.png')
     assert Image.open(shown).width > 3 * 96
+    told = lines.index('- or, if the trainer may see as much as that picture shows, take the nearest setting:')
+    assert lines[told - 4].startswith('Do not hand them over to somebody who must not see')
+    assert lines[told + 1 : -2][-1] == '  hii-mm encrypt PHOTOS PHOTOS-encrypted --key owner.key --preset gapped-v1'
+    sweep = shlex.split(lines[told - 1])
+    assert sweep[:3] == ['hii-mm', 'attack', 'PHOTOS'] and parsers()['attack'].parse_args(sweep[2:]).sweep == 'gap=0:3'
     assert lines[-2:] == [f'All pictures: {out / name}' for name in ('explore.html', 'report.html')]
     report = json.loads((out / 'report.json').read_text())
     assert report['command'].startswith('hii-mm recommend ')

@@ -15,11 +15,13 @@ sys.path.insert(0, str(ROOT / 'tools'))
 
 import zoo_check  # noqa: E402
 import zoo_rows  # noqa: E402
+import zoo_speed  # noqa: E402
 import zoo_spot  # noqa: E402
 import zoo_table  # noqa: E402
 
-from hii_mm import compat  # noqa: E402
+from hii_mm import Scheme, compat  # noqa: E402
 from hii_mm.errors import UsageError  # noqa: E402
+from hii_mm.named import NAMED  # noqa: E402
 
 compat.prepare()
 PEVIT = 'pevit-mini-p4_1xb128-rs-20e_fashion-mnist'
@@ -31,8 +33,19 @@ METAFILE = 'configs/pevit/metafile.yml'
 def test_the_zoo_has_no_problem_and_its_table_is_current():
     rows = zoo_rows.read_rows()
     assert list(zoo_check.problems(rows)) == []
-    assert {row.collection for row in rows} == {'ViT', 'PEViT', 'YOLOS', 'PEYOLOS', 'PatchDetector'}
-    assert zoo_table.table_rows(rows) == json.loads((ROOT / 'docs/data/zoo.json').read_text())['rows']
+    assert {row.collection for row in rows} == {'ViT', 'PEViT', 'YOLOS', 'PEYOLOS', 'PatchDetector', 'Presets'}
+    table = zoo_table.table_rows(rows)
+    assert table == json.loads((ROOT / 'docs/data/zoo.json').read_text())['rows']
+    times = {row['name']: row.get('time', '') for row in table}
+    assert all(times[name].endswith(f'; {speed} images a CPU second') for name, speed in zoo_speed.read().items())
+
+
+def test_a_row_of_a_preset_names_what_the_preset_does():
+    rows = [row for row in zoo_rows.read_rows() if row.collection == 'Presets']
+    assert len(rows) == 13
+    for row in rows:
+        (name,) = (name for name in NAMED if f'-{name}-' in row.name)
+        assert row.metadata['Protection'] == Scheme.preset(name).label
 
 
 def edited(**changes):

@@ -1,6 +1,7 @@
 """A run becomes a row of the zoo, or leaves nothing; tables and commands of rows."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -13,6 +14,8 @@ sys.path.insert(0, str(ROOT / 'tools'))
 import zoo_add  # noqa: E402
 import zoo_check  # noqa: E402
 import zoo_rows  # noqa: E402
+import zoo_run  # noqa: E402
+import zoo_speed  # noqa: E402
 import zoo_table  # noqa: E402
 
 import zoo  # noqa: E402
@@ -21,6 +24,7 @@ from hii_mm.errors import HiiError, UsageError  # noqa: E402
 
 compat.prepare()
 PEVIT = 'pevit-mini-p4_1xb128-rs-20e_fashion-mnist'
+YOLOS = 'yolos-mini_1xb32-50e_fashion-det'
 WEIGHTS = f'zoo/weights/{PEVIT}.pth'
 LOG = f'zoo/logs/{PEVIT}.jsonl'
 
@@ -57,6 +61,36 @@ def test_a_run_is_added_and_compared(copy, work_dir):
     assert 'somewhere' not in (copy / row.log).read_text()
     lines = zoo.compared(kept, old, work_dir).splitlines()
     assert lines[1].split() == ['Top', '1', 'Accuracy', '81.40', '81.40'] and lines[2].split()[2] == '200'
+
+
+def test_a_run_that_began_anew_counts_alone_and_one_that_was_resumed_as_a_whole(work_dir):
+    """In a work directory that holds another part of a run, as ``reproduce`` finds it the second time."""
+    first = work_dir / '20261128_120000'
+    steps = [json.loads(line) for line in (first / 'vis_data' / 'scalars.json').read_text().splitlines()]
+    later = work_dir / '20261128_130000'
+    shutil.copytree(first, later)
+    run = zoo_run.read_run(work_dir)
+    assert (run.seconds, run.scalars) == (200, steps)
+    half = len(steps) // 2
+    (later / 'vis_data' / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in steps[half:]))
+    run = zoo_run.read_run(work_dir)
+    assert run.seconds == 400 and [line for line in run.scalars if 'loss' in line] == [
+        line for line in steps if 'loss' in line
+    ]
+
+
+def test_the_speed_of_rows_is_measured_side_by_side(copy, capsys):
+    rows = [
+        zoo_rows.find_row(zoo_rows.read_rows(), name) for name in (PEVIT, PEVIT.replace('rs', 'mi').replace('pe', ''))
+    ]
+    zoo_speed.write(rows, 1, 'a slide rule', copy)
+    assert capsys.readouterr().out.splitlines()[0].endswith(' images a CPU second, 1.00 x')
+    found = zoo_speed.read(copy)
+    assert found.keys() == {row.name for row in rows} and all(value > 0 for value in found.values())
+    with pytest.raises(UsageError, match='is no classifier'):
+        zoo_speed.images_a_second([zoo_rows.find_row(zoo_rows.read_rows(), YOLOS)], 1)
+    with pytest.raises(UsageError, match='--rounds must be at least 1, got 0'):
+        zoo_speed.images_a_second(rows, 0)
 
 
 def test_a_run_that_does_not_fit_leaves_nothing(copy, work_dir):

@@ -92,6 +92,16 @@ def between(title: str, metric: str, form: str = '{:.0%}') -> Column:
     return Column(title, text)
 
 
+def looked(title: str, look: str, metric: str) -> Column:
+    """Show a share and its interval of 95 %, from ``looks`` of content.json; empty where there is none."""
+
+    def text(row: Row) -> str | None:
+        found = pick(row, f'looks.{look}.{metric}')
+        return None if found is None else f'{found[0]:.0%} [{100 * found[1]:.0f}, {100 * found[2]:.0f}]'
+
+    return Column(title, text)
+
+
 def chance_of(metric: str) -> Callable[[Row], str | None]:
     """Show what the best attack got of a metric, which attack it was, and in brackets chance; for frontier.json."""
 

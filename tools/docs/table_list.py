@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from typing import Any
 
 from table_columns import (
     Column,
@@ -20,6 +21,7 @@ from table_columns import (
     flat_speed,
     having,
     linked,
+    looked,
     mean,
     models,
     of_set,
@@ -50,6 +52,7 @@ SEEN = (
 )
 DRAWING = ('jigsaw', 'context', 'mixup-inverse')  # attacks that return a picture of their own
 MAIN = ('RS p 16, gap 0', 'RS p 16, gap 2', 'MI p 16, grid 2', 'RS on MI p 16, grid 2, gap 0')
+FRONTIER = ('vit-plain', 'rs-gap-0', 'mi', 'rs-gap-2', 'rs-gap-4', 'rs-on-mi-gap-1', 'rs-gap-2-tone')
 COMPARED = (
     Column('step', 'step'),
     Column('model', 'model'),
@@ -76,6 +79,20 @@ ZOO_MORE = (
     Column('weights', linked('weights')),
     Column('log', linked('log')),
 )
+
+PICTURED = (Column('setting', 'preset'), Column('pictures', 'pictures'))
+
+
+def judged(metric: str) -> tuple[Column, ...]:
+    """Return the columns of a metric of content.json: on the encrypted, the recovered and the true picture."""
+    looks = {'encrypted': 'as it is', 'recovered': 'recovered', 'true places': 'true places'}
+    return tuple(looked(title, look, metric) for look, title in looks.items())
+
+
+def in_sets(*names: str) -> Any:
+    """Select the rows of some sets of content.json, set by set."""
+    return lambda rows: [row for name in names for row in rows if row['set'] == name]
+
 
 TABLES = {
     'audit-scenes': Table(
@@ -163,6 +180,7 @@ TABLES = {
             Column('accuracy', 'accuracy', '{:.1f} %'),
             Column('of plain', 'share', '{:.0%}'),
         ),
+        lambda rows: [row for row in rows if row['setting'] in FRONTIER],
     ),
     'frontier-curves': Table(
         'frontier',
@@ -172,6 +190,28 @@ TABLES = {
             Column('accuracy over the training', lambda row: ', '.join(f'{value:.1f}' for value in row['curve'])),
             Column('CPU seconds', 'cpu_seconds'),
         ),
+    ),
+    'content-faces': Table(
+        'content',
+        (
+            Column('pictures of', 'set'),
+            *PICTURED,
+            *judged('recognised'),
+            looked('named, recovered', 'recovered', 'named'),
+        ),
+        in_sets('portraits', 'small-faces'),
+    ),
+    'content-texts': Table(
+        'content',
+        (Column('pages', 'set'), *PICTURED, *judged('characters'), looked('in single pieces', 'encrypted', 'pieces')),
+        in_sets('letters-12', 'letters-24', 'letters-48', 'scans'),
+    ),
+    'content-classes': Table('content', (*PICTURED, *judged('classes')), in_sets('scenes')),
+    'content-photos': Table('content', (*PICTURED, *judged('photo')), in_sets('scenes')),
+    'content-kinds': Table(
+        'content',
+        (*PICTURED, looked('kind named', 'recovered', 'kind'), Column('most frequent kind', 'majority', '{:.0%}')),
+        in_sets('bag'),
     ),
     'context-data': Table(
         'context_data',
@@ -345,7 +385,15 @@ TABLES = {
     ),
     'shuffled-det': Table(
         'shuffled_det',
-        (config(), IMAGES, Column('epochs', 'epochs'), Column('classes an object', 'classes'), *DETECTION[:3]),
+        (config(), IMAGES, Column('seed', 'seed'), Column('classes an object', 'classes'), *DETECTION[:3]),
+    ),
+    'windows': Table(
+        'windows',
+        (
+            Column('window', 'window', '{0} x {0} patches'),
+            *(Column(f'perfect answers, plain frame, {name}', f'perfect_{name}', '{:.1f}') for name in ('AP', 'AP50')),
+            *(Column(f'YOLOS-mini, encrypted frame, {name}', f'moved_{name}', '{:.1f}') for name in ('AP', 'AP50')),
+        ),
     ),
     'zoo-classifiers': Table(
         'zoo', (*ZOO, Column('top-1', 'metrics.Top 1 Accuracy', '{:.2f}'), *ZOO_MORE), zoo('Fashion-MNIST', 'digits')

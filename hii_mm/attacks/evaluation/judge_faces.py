@@ -65,15 +65,26 @@ def people(image: np.ndarray) -> list[Face]:
     return [Face(each, np.array(network.compute_face_descriptor(image, each))) for each in points]
 
 
+def boxes(image: np.ndarray) -> list[Box]:
+    """Return boxes (x, y, w, h) of the frontal faces of 80 pixels and more that dlib's detector finds, (H, W[, C])."""
+    found = _network()[0](as_uint8(image), 0)
+    return [(box.left(), box.top(), box.width(), box.height()) for box in found]
+
+
 def recognised(known: list[Face], image: np.ndarray) -> float:
     """Return the share of the faces whose person the network recognises on an image of the same size.
 
     The face is cut out where it is on the plain picture: an attacker may align
     it by hand, and no detector has to find it.
     """
+    found = codes(known, image)
+    return float(np.mean([_distance(face.code, code) < SAME for face, code in zip(known, found)]))
+
+
+def codes(known: list[Face], image: np.ndarray) -> list[np.ndarray]:
+    """Return the code, float64 (128,), of what lies where each face was, on an image of the same size, (H, W[, C])."""
     network, image = _network()[2], as_uint8(image)
-    codes = [np.array(network.compute_face_descriptor(image, face.points)) for face in known]
-    return float(np.mean([_distance(face.code, code) < SAME for face, code in zip(known, codes)]))
+    return [np.array(network.compute_face_descriptor(image, face.points)) for face in known]
 
 
 def mistaken(known: list[Face], others: list[Face]) -> float:

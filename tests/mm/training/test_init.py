@@ -16,7 +16,7 @@ from hii_mm.training.config import run_config
 from hii_mm.training.starter import look
 from hii_mm.training.starter_text import write_config
 
-RS, MI = hii_mm.Scheme(8, gap=1), hii_mm.Scheme(16, strategy='mixup', grid=2)
+RS, MI, BOTH = Scheme(8, gap=1), Scheme(16, strategy='mixup', grid=2), Scheme(16, strategy='both', gap=1)
 
 
 @pytest.fixture(scope='module')
@@ -38,7 +38,7 @@ def folders(tmp_path_factory, photo):
 
 @pytest.fixture(scope='module')
 def boxes(tmp_path_factory, photo):
-    """Pictures with COCO files, and a mixed copy."""
+    """Pictures with COCO files, a mixed copy, and a mixed and shuffled one."""
     root, rng = tmp_path_factory.mktemp('coco'), np.random.default_rng(1)
     (root / 'plain' / 'annotations').mkdir(parents=True)
     for part, count in (('train', 6), ('val', 3)):
@@ -65,9 +65,10 @@ def boxes(tmp_path_factory, photo):
             'categories': [{'id': 1, 'name': 'face'}, {'id': 2, 'name': 'flag'}],
         }
         (root / 'plain' / 'annotations' / f'{part}.json').write_text(json.dumps(coco))
-        hii_mm.write_new_key(root / f'key-{part}')
+    hii_mm.write_new_key(root / 'key')
+    for name, scheme, part in ((n, s, p) for n, s in (('encrypted', MI), ('shuffled', BOTH)) for p in ('train', 'val')):
         hii_mm.encrypt(
-            root / 'plain' / part, root / 'encrypted' / part, scheme=MI, key=root / f'key-{part}',
+            root / 'plain' / part, root / name / part, scheme=scheme, key=root / 'key',
             annotations=[root / 'plain' / 'annotations' / f'{part}.json'],
         )  # fmt: skip
     return root
@@ -94,8 +95,9 @@ def init(task, data, config, *words):
 def test_a_classifier_trains_at_once_and_predicts(folders, tmp_path, capsys, kind, words):
     lines = init('classifier', folders / kind, tmp_path / 'my.py', *words)
     assert len(lines) < 40 and '16 pictures, 2 classes' in lines[0]
-    said = capsys.readouterr().out
-    assert 'my.py' in said.splitlines()[-1] and 'train' in said.splitlines()[-1]
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2] == f'    python tools/train.py {tmp_path}/my.py'
+    assert said[-1] == f'    hii-mm predict work_dirs/my/epoch_1.pth {folders / kind}/val --out my-answers'
     checkpoint = train(tmp_path / 'my.py', tmp_path / 'work')
     found = hii_mm.predict(checkpoint, folders / kind / 'val')
     assert len(found) == 6 and set(found[0].classes) == {'bright', 'dark'}
@@ -111,6 +113,20 @@ def test_a_detector_trains_at_once_and_predicts(boxes, tmp_path, kind, words):
     checkpoint = train(tmp_path / 'my.py', tmp_path / 'work')
     found = hii_mm.predict(checkpoint, boxes / kind / 'val')
     assert len(found) == 3 and all(each.frame == 'plain' and each.size == (96, 96) for each in found)
+
+
+@pytest.mark.parametrize('kind, words', [('shuffled', []), ('plain', ['--gap', '4'])])
+def test_a_detector_of_shuffled_pictures_finds_objects_for_the_owner(boxes, tmp_path, capsys, kind, words):
+    lines = init('detector', boxes / kind, tmp_path / 'my.py', *words)
+    assert len(lines) < 40 and any('PatchDetector' in line for line in lines)
+    said = capsys.readouterr().out
+    assert 'Boxes are fragments' in said and ('AP of the validation' in said) == (kind == 'shuffled')
+    checkpoint = train(tmp_path / 'my.py', tmp_path / 'work')
+    copy = boxes / kind / 'val'
+    assert {each.frame for each in hii_mm.predict(checkpoint, copy, key=boxes / 'key')} == {'plain'}
+    if kind == 'shuffled':
+        (size,) = {each.size for each in hii_mm.predict(checkpoint, copy)}
+        assert size == (36, 36)  # 6 x 6 patches of 16, mixed to 8, without a pixel on each side
 
 
 def test_training_data_alone_are_enough(folders, tmp_path, capsys):
@@ -130,7 +146,11 @@ def test_nothing_is_overwritten_and_wrong_arguments_take_a_line(folders, boxes, 
             ['init', 'classifier', '--data', str(folders / 'encrypted'), '--gap', '2', '--out', 'x.py'],
             'is encrypted with RS p 8',
         ),
-        (['init', 'detector', '--data', str(boxes / 'plain'), '--gap', '2', '--out', 'x.py'], 'shuffles patches'),
+        (['init', 'detector', '--data', str(boxes / 'plain'), '--orient', '--out', 'x.py'], 'encrypt a copy with'),
+        (
+            ['init', 'classifier', '--data', str(folders / 'encrypted'), '--size', '32', '--out', 'x.py'],
+            'would tear its patches',
+        ),
         (['init', 'detector', '--data', str(folders / 'plain'), '--out', 'x.py'], 'expected one COCO file'),
     ):
         assert main(words) == 2

@@ -1,0 +1,31 @@
+# PatchDetector on FashionDet encrypted with the preset mixed-v1; AP of the objects that the owner puts together.
+# python tools/train.py configs/presets/patch-detector-mini-mixed-v1-p16_1xb32-50e_fashion-det.py
+_base_ = '../patch_detector/patch-detector-mini-rs-p16_1xb32-50e_fashion-det.py'
+
+model = dict(
+    data_preprocessor=dict(pad_size_divisor=6),
+    backbone=dict(img_size=48, patch_size=6, stem_stride=2),  # of the encrypted image
+)
+
+mix = dict(type='PatchMixup', preset='mixed-v1')
+shuffle = dict(type='PatchShuffle', preset='mixed-v1')
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=[_base_.load, _base_.annotate, _base_.resize, _base_.flip, _base_.distort, mix, shuffle, _base_.pack]
+    )
+)
+val_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            _base_.load,
+            _base_.resize,
+            mix,
+            dict(shuffle, return_permutation=True),
+            _base_.annotate,
+            _base_.pack,
+        ]
+    )
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(patch_size=8, gap=1)
+test_evaluator = val_evaluator

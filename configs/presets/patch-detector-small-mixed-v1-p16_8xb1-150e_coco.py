@@ -1,0 +1,24 @@
+# PatchDetector on COCO encrypted with the preset mixed-v1: the data and the schedule of YOLOS-S.
+# model.backbone.init_cfg: weights of pevit-small-p16_8xb192-mixed-v1-300e_in1k.py
+# tools/dist_train.sh configs/presets/patch-detector-small-mixed-v1-p16_8xb1-150e_coco.py 8
+_base_ = '../patch_detector/patch-detector-small-rs-p16_8xb1-150e_coco.py'
+
+model = dict(data_preprocessor=dict(pad_size_divisor=6), backbone=dict(patch_size=6))  # of the encrypted image
+
+mix = dict(type='PatchMixup', preset='mixed-v1', remainder='crop')
+shuffle = dict(type='PatchShuffle', preset='mixed-v1')
+train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_pipeline[:-1], mix, shuffle, _base_.pack]))
+val_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            *_base_.test_pipeline[:-2],
+            mix,
+            dict(shuffle, return_permutation=True),
+            _base_.test_pipeline[-2],
+            dict(_base_.pack, meta_keys=(*_base_.meta_keys, 'permutation')),
+        ]
+    )
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(patch_size=8, gap=1)
+test_evaluator = val_evaluator
