@@ -121,7 +121,10 @@ def sentence(found: Sequence[Tried]) -> str:
         return 'No advice: no attack finished on your photos; give more time.'
     if any(one.holds for one in found):
         most = max(one.pictures for one in found if one.holds)
-        return f'No advice: little came back of {_count(most, "photo")}, and {LEAST} are needed.'
+        return (
+            f'No advice yet: little came back of {_count(most, "photo")}, and {LEAST} are needed. The same command '
+            'with more --minutes or more photos goes on from here.'
+        )
     return (
         f'None of these holds for your photos. The nearest is {_named(least)}: {least.grade}, '
         f'{least.exposed} of {_count(least.pictures, "photo")} exposed.'

@@ -95,7 +95,7 @@ def test_the_nearest_has_the_best_grade_and_the_fewest_exposed():
     'found, said',
     [
         ([entry(Scheme(16, gap=4))], 'Advice: gapped-v1 (RS p 16, gap 4). Little came back of 8 photos; '),
-        ([entry(pictures=3)], 'No advice: little came back of 3 photos, and 4 are needed.'),
+        ([entry(pictures=3)], 'No advice yet: little came back of 3 photos, and 4 are needed. The same command'),
         ([entry(grade=None)], 'No advice: no attack finished on your photos; give more time.'),
         ([], 'No advice: no attack finished on your photos; give more time.'),
         ([entry(exposed=2)], 'None of these holds for your photos. The nearest is paper-rs (RS p 16, gap 0): little'),
