@@ -64,6 +64,7 @@ bench: $(VENV)/.ready $(VENV)/.bench
 	$(PY) benchmarks/loading.py
 	$(PY) benchmarks/batches.py
 	$(PY) benchmarks/annotations.py
+	$(PY) benchmarks/busy.py
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.ready
 	bash tools/dev/setup_env.sh bench $(VENV)

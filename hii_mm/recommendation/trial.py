@@ -11,13 +11,13 @@ from typing import TypeVar
 import numpy as np
 
 from ..attacks.evaluation.cases import Case, try_scheme
-from ..attacks.evaluation.copies import is_copy
 from ..attacks.evaluation.estimate import START, estimate
 from ..attacks.evaluation.objects import Objects, read_objects
 from ..attacks.evaluation.photos import load_pictures, picture_files
 from ..encryption import Scheme
 from ..errors import NothingToAttackError, SourceError
 from ..files import StrPath
+from ..handover.layout import copy_around
 from .rule import LEAST
 from .settings import SWEEP
 
@@ -60,10 +60,11 @@ def load_photos(photos: Sequence[Path], size: int, boxes: StrPath | None, out: S
         NothingToAttackError: none of the photos can be read.
         UsageError: annotations that are not a COCO file.
     """
-    for path in photos:
-        if is_copy(path):
-            raise SourceError(f'{path} is an encrypted copy: give the plain photos, or run hii-mm attack on the copy')
     files = picture_files(photos, out)
+    for folder in dict.fromkeys([*map(Path, photos), *(file.parent for file in files)]):
+        copy = copy_around(folder)
+        if copy is not None:
+            raise SourceError(f'{copy} is an encrypted copy: give the plain photos, or run hii-mm attack on the copy')
     sizes: dict[str, HW] = {}
     pictures, left = load_pictures(spread(files, GALLERY), size, sizes=sizes)
     if not pictures:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..encryption import Scheme
-from ..handover.layout import MANIFEST
+from ..handover.layout import copy_around
 from ..handover.manifest import Manifest
 from ..models.reading import Reading
 
@@ -49,14 +49,13 @@ def copies(cfg: Any, place: str = '') -> Iterator[Copy]:
 
 
 def scheme_of_copy(root: Any) -> Scheme | None:
-    """Return the scheme of an encrypted copy, None for anything that is not a folder with a manifest.
+    """Return the scheme of the encrypted copy that a folder is or lies in, None for anything else.
 
     Raises:
-        ManifestError: a damaged manifest.
+        ManifestError: a damaged manifest, or a copy that is not finished.
     """
-    if not isinstance(root, str) or not osp.isfile(osp.join(root, MANIFEST)):
-        return None
-    return Scheme.from_manifest(Manifest(root.rstrip('/')))
+    copy = copy_around(root) if isinstance(root, str) and osp.isdir(root) else None
+    return None if copy is None else Scheme.from_manifest(Manifest(copy))
 
 
 def misfits(copy: Copy, reads: Reading, encrypting: Sequence[str] = ()) -> list[str]:

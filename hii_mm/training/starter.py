@@ -12,6 +12,7 @@ from ..encryption import Scheme
 from ..errors import HiiError, SourceError, UsageError
 from ..files import StrPath
 from ..handover import Manifest
+from ..handover.layout import copy_around
 from ..images import header
 from ..presets import name_of
 
@@ -61,7 +62,8 @@ def look(folder: StrPath, task: str) -> Data:
         folder: with ``train`` and perhaps ``val``, or the training data itself.
             For a classifier each holds one folder for each class. For a detector
             each holds pictures, with COCO files in ``annotations``, in ``folder``
-            or in each part. Every part may be a copy that ``hii-mm encrypt`` wrote.
+            or in each part. Every part, or all together, may be a copy that
+            ``hii-mm encrypt`` wrote.
         task: 'classifier' or 'detector'.
 
     Raises:
@@ -85,8 +87,10 @@ def look(folder: StrPath, task: str) -> Data:
 
 def _part(folder: str, root: str, task: str) -> Part:
     """Look at training or validation data."""
-    scheme = Manifest(folder).settings.scheme if osp.isfile(osp.join(folder, 'manifest.json')) else None
-    if scheme is not None and Manifest(folder).settings.format == 'shards':
+    copy = copy_around(folder)  # or above it: one copy may hold train and val
+    settings = None if copy is None else Manifest(copy).settings
+    scheme = None if settings is None else settings.scheme
+    if settings is not None and settings.format == 'shards':
         raise SourceError(f'{folder} is in shards, which mm does not read: encrypt with --format png for mm')
     pictures = list(_pictures(folder))
     if not pictures:

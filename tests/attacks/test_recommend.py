@@ -14,7 +14,7 @@ import hii_mm
 from hii_mm import Scheme
 from hii_mm.cli import arguments
 from hii_mm.cli.main import main, parsers
-from hii_mm.errors import UsageError
+from hii_mm.errors import SourceError, UsageError
 from hii_mm.presets import PRESETS, Accuracy
 from hii_mm.recommendation import api, fitting, rule, settings
 from hii_mm.recommendation.rule import COMES, LITTLE, PARTLY, Boxes, Measures, Tried, advised, nearest
@@ -326,3 +326,6 @@ def test_an_encrypted_copy_is_refused(run, noise, tmp_path):
         f'hii-mm recommend: {tmp_path / "copy"} is an encrypted copy: give the plain photos, or run hii-mm attack on '
         'the copy\n'
     )
+    for given in (tmp_path, next((tmp_path / 'copy').glob('*.png'))):  # the copy lies below, or around
+        with pytest.raises(SourceError, match=f'^{tmp_path / "copy"} is an encrypted copy'):
+            load_photos([given], 96, None, None)

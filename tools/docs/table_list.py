@@ -387,6 +387,15 @@ TABLES = {
         'shuffled_det',
         (config(), IMAGES, Column('seed', 'seed'), Column('classes an object', 'classes'), *DETECTION[:3]),
     ),
+    'busy': Table(
+        'busy',
+        (
+            Column('threads', 'threads'),
+            Column('cores', 'cores'),
+            Column('images/s', 'images_per_s', '{:,.0f}'),
+            Column('time, of that on idle cores', 'slower', '{:.2f}'),
+        ),
+    ),
     'windows': Table(
         'windows',
         (

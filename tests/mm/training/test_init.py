@@ -13,6 +13,7 @@ from hii_mm import Scheme
 from hii_mm.cli.main import main
 from hii_mm.errors import SourceError, UsageError
 from hii_mm.training.config import run_config
+from hii_mm.training.manifest_check import scheme_of_copy
 from hii_mm.training.starter import look
 from hii_mm.training.starter_text import write_config
 
@@ -195,3 +196,13 @@ def test_the_scheme_of_a_copy_is_that_of_its_manifest(folders, tmp_path, capsys)
     cfg = Config.fromfile(tmp_path / 'my.py')
     assert (cfg.model.backbone.type, cfg.model.backbone.patch_size) == ('PEViT', 8)
     assert not any('Patch' in step['type'] for step in cfg.train_pipeline)
+
+
+def test_one_copy_may_hold_training_and_validation(folders, tmp_path):
+    """Its manifest lies above both: nothing in them says that they are encrypted."""
+    hii_mm.encrypt(folders / 'plain', tmp_path / 'copy', scheme=RS, key=folders / 'key')
+    data = look(tmp_path / 'copy', 'classifier')
+    assert (data.train.scheme, data.val.scheme) == (RS, RS)
+    apart = folders / 'encrypted' / 'train'
+    assert scheme_of_copy(str(tmp_path / 'copy' / 'val')) == scheme_of_copy(str(apart)) is not None
+    assert scheme_of_copy(str(folders / 'plain' / 'train')) is None
