@@ -15,10 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..attacks.attackers import attack_class
-from ..attacks.attackers.jigsaw import Jigsaw
 from ..attacks.solver import seam_files
 from ..attacks.solver.packaged import packaged_photos
-from ..attacks.solver.seams import seam_model
 from ..encryption import Scheme
 
 FIT = 30  # seconds of a fit on an idle core
@@ -34,7 +32,10 @@ class Ready(NamedTuple):
 
 def to_fit(schemes: Sequence[Scheme], attacks: Sequence[str]) -> list[Scheme]:
     """Return the schemes to which the jigsaw must be fitted first: neither shipped nor in the user's cache."""
-    if not any(issubclass(attack_class(name), Jigsaw) for name in attacks):
+    kinds = [attack_class(name) for name in attacks]  # first: says what to install where SciPy is missing
+    from ..attacks.attackers.jigsaw import Jigsaw
+
+    if not any(issubclass(kind, Jigsaw) for kind in kinds):
         return []
     return [scheme for scheme in schemes if scheme.shuffle is not None and not _is_fitted(scheme)]
 
@@ -83,6 +84,8 @@ def fit_within(scheme: Scheme, seconds: float) -> bool:
 
 def main() -> None:
     """Fit to the scheme that comes pickled through stdin."""
+    from ..attacks.solver.seams import seam_model
+
     seam_model(pickle.load(sys.stdin.buffer))
 
 
