@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..encryption import Scheme
-from ..handover.layout import copy_around
+from ..handover.layout import MANIFEST, copy_around
 from ..handover.manifest import Manifest
 from ..models.reading import Reading
 
@@ -54,7 +54,10 @@ def scheme_of_copy(root: Any) -> Scheme | None:
     Raises:
         ManifestError: a damaged manifest, or a copy that is not finished.
     """
-    copy = copy_around(root) if isinstance(root, str) and osp.isdir(root) else None
+    if not isinstance(root, str) or not osp.isdir(root):
+        return None
+    own = osp.isfile(osp.join(root, MANIFEST))  # also a damaged one
+    copy = root.rstrip('/') if own else copy_around(root)
     return None if copy is None else Scheme.from_manifest(Manifest(copy))
 
 

@@ -12,7 +12,7 @@ from ..encryption import Scheme
 from ..errors import HiiError, SourceError, UsageError
 from ..files import StrPath
 from ..handover import Manifest
-from ..handover.layout import copy_around
+from ..handover.layout import MANIFEST, copy_around
 from ..images import header
 from ..presets import name_of
 
@@ -87,7 +87,8 @@ def look(folder: StrPath, task: str) -> Data:
 
 def _part(folder: str, root: str, task: str) -> Part:
     """Look at training or validation data."""
-    copy = copy_around(folder)  # or above it: one copy may hold train and val
+    own = osp.isfile(osp.join(folder, MANIFEST))  # also a damaged one
+    copy = folder if own else copy_around(folder)  # one copy may hold train and val
     settings = None if copy is None else Manifest(copy).settings
     scheme = None if settings is None else settings.scheme
     if settings is not None and settings.format == 'shards':
