@@ -79,6 +79,12 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
     return [items[number * len(items) // count] for number in range(count)]
 
 
+def nested(items: Sequence[Item]) -> list[Item]:
+    """Return items in an order of which every beginning is spread over all: a longer run extends a shorter one."""
+    bits = max(1, (len(items) - 1).bit_length())
+    return [items[k] for k in sorted(range(len(items)), key=lambda k: format(k, f'0{bits}b')[::-1])]
+
+
 @dataclass(frozen=True)
 class Agenda:
     """What is tried in a time.
@@ -107,7 +113,7 @@ def agenda(
     if count < min(LEAST, available):
         chosen = [scheme for scheme in schemes if scheme not in SWEEP]
         count = _affordable(photos, chosen, attacks, minutes, jobs)
-    names = spread(list(photos.pictures), max(1, min(count, available)))
+    names = nested(list(photos.pictures))[: max(1, min(count, available))]
     cost = estimate([(s, photos.pictures[n].shape) for s in chosen for n in names], attacks, len(names))
     jobs = max(1, min(jobs, len(names) * len(chosen), int(cost.seconds // START) + 1))
     said = cost.words(jobs).partition(';')[0]

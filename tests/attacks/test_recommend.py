@@ -18,7 +18,7 @@ from hii_mm.errors import SourceError, UsageError
 from hii_mm.presets import PRESETS, Accuracy
 from hii_mm.recommendation import api, fitting, rule, settings
 from hii_mm.recommendation.rule import COMES, LITTLE, PARTLY, Boxes, Measures, Tried, advised, nearest
-from hii_mm.recommendation.trial import agenda, load_photos, spread
+from hii_mm.recommendation.trial import agenda, load_photos, nested, spread
 from hii_mm.recommendation.words import sentence, table, warnings
 
 QUICK = ('identity', 'jigsaw')
@@ -154,6 +154,15 @@ def test_photos_are_spread_over_all(count, length):
     assert len(set(chosen)) == len(chosen) == min(count, length)
     gaps = np.diff([*chosen, length])
     assert gaps.max() - gaps.min() <= 1
+
+
+@pytest.mark.parametrize('length', [1, 2, 7, 64, 100])
+def test_every_beginning_of_the_order_is_spread_over_all(length):
+    order = nested(range(length))
+    assert order[0] == 0 and sorted(order) == list(range(length))
+    for count in range(1, length + 1):
+        gaps = np.diff([*sorted(order[:count]), length])
+        assert gaps.max() <= 4 * length / count
 
 
 def test_the_time_decides_how_many_photos_are_attacked(photos):
