@@ -1,4 +1,4 @@
-"""Register all transforms, models, hooks and metrics under their bare names.
+"""Register all transforms, models, optimizers, hooks and metrics under their bare names.
 
 For configs: ``custom_imports = dict(imports=['hii_mm.register'])``. Names with
 the scope, such as ``type='hii_mm.PatchShuffle'``, need no import.

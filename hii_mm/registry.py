@@ -19,6 +19,7 @@ compat.prepare()
 from mmengine.registry import HOOKS as ROOT_HOOKS  # noqa: E402
 from mmengine.registry import METRICS as ROOT_METRICS  # noqa: E402
 from mmengine.registry import MODELS as ROOT_MODELS  # noqa: E402
+from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS  # noqa: E402
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS  # noqa: E402
 from mmengine.registry import Registry  # noqa: E402
 
@@ -32,6 +33,7 @@ METRICS = Registry(
     locations=['hii_mm.attacks.mm_metrics'] + ['hii_mm.inference.shuffled_coco'] * bool(find_spec('mmdet')),
 )
 MODELS = Registry('model', parent=ROOT_MODELS, scope='hii_mm', locations=['hii_mm.models'])
+OPTIMIZERS = Registry('optimizer', parent=ROOT_OPTIMIZERS, scope='hii_mm', locations=['hii_mm.training.muon'])
 TRANSFORMS = Registry('transform', parent=ROOT_TRANSFORMS, scope='hii_mm', locations=['hii_mm.transforms'])
 BATCH_AUGMENTS: Registry | None = None
 if find_spec('mmpretrain'):
@@ -53,7 +55,7 @@ def register(registry: Registry) -> Callable[[type], type]:
 
 def registered_names() -> dict[Registry, list[str]]:
     """Import all locations and return the names in each of our registries."""
-    ours = [HOOKS, METRICS, MODELS, TRANSFORMS] + ([BATCH_AUGMENTS] if BATCH_AUGMENTS else [])
+    ours = [HOOKS, METRICS, MODELS, OPTIMIZERS, TRANSFORMS] + ([BATCH_AUGMENTS] if BATCH_AUGMENTS else [])
     for registry in ours:
         registry.import_from_location()
     return {registry: sorted(registry.module_dict) for registry in ours}

@@ -1,13 +1,14 @@
 """Measure what each setting costs in accuracy, and what attacks get at it, on FashionScene: docs/frontier.md.
 
     python tools/frontier.py run [--settings NAME ...] [--seeds 0 1 2] [--epochs 6]
-    python tools/frontier.py attack [--settings NAME ...] [--images 20]
+    python tools/frontier.py attack [--settings NAME ...] [--images 50] [--steps 4000]
     python tools/frontier.py table
     python tools/frontier.py plot
 
 ``run`` trains a recogniser for each setting and seed, one after the other, and
-writes zoo/frontier/NAME-seedN.json. ``attack`` attacks validation images of each
-scheme and writes zoo/frontier/attacks/NAME.json. What is there already is left
+writes zoo/frontier/NAME-seedN.json. ``attack`` trains the attack context on training
+images of each scheme, attacks validation images, and writes
+zoo/frontier/attacks/NAME.json. What is there already is left
 alone, and a run that was interrupted goes on behind its last whole epoch, so
 that both may be ended and called again at any time. ``table`` prints Markdown,
 and with --json writes what the tables of the documentation show; ``plot`` draws
@@ -34,14 +35,18 @@ def parse_args() -> argparse.Namespace:
     run = commands.add_parser('run', help='train')
     run.add_argument('--seeds', nargs='+', type=int, default=[0], metavar='N', help='(%(default)s)')
     run.add_argument('--epochs', type=int, metavar='N', help="(the config's)")
-    run.add_argument('--work-dir', type=Path, default=Path('work_dirs/frontier'), metavar='DIR', help='(%(default)s)')
     attack = commands.add_parser('attack', help='attack validation images')
-    attack.add_argument('--images', type=int, default=20, metavar='N', help='(%(default)s)')
+    attack.add_argument('--images', type=int, default=50, metavar='N', help='(%(default)s)')
     attack.add_argument('--attacks', nargs='+', default=['identity', 'jigsaw', 'mixup-inverse'], metavar='NAME')
-    attack.add_argument('--checkpoint', type=Path, metavar='FILE', help='of the attack context, which then runs, too')
+    attack.add_argument(
+        '--steps', type=int, default=4000, metavar='N', help='of the attack context on training images; 0: without it'
+    )
     for command in (run, attack):
         command.add_argument('--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS), metavar='NAME')
         command.add_argument('--data', type=Path, default=Path('data/fashion-scene'), metavar='DIR')
+        command.add_argument(
+            '--work-dir', type=Path, default=Path('work_dirs/frontier'), metavar='DIR', help='of checkpoints (%(default)s)'
+        )
         command.add_argument('--machine', metavar='TEXT', help='(the name of the processor)')
     table = commands.add_parser('table', help='print the table')
     table.add_argument('--json', type=Path, metavar='FILE', help='write the rows, too')

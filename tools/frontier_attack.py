@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 sys.path.append(str(Path(__file__).parent / 'docs'))  # ends of the path: nothing there hides a package
 
 from collect import rows_of
@@ -17,9 +19,11 @@ from frontier_settings import SETTINGS
 
 from hii_mm import Scheme, attack
 from hii_mm.attacks.report.about import processor
+from hii_mm.attacks.training import train_attack
 from hii_mm.files import write_atomically
 
 GALLERY = 200  # further images among which a recovered picture must find its own
+PUBLIC = 2000  # training images that the attack context learns from
 
 
 def attack_all(args: argparse.Namespace) -> None:
@@ -34,7 +38,8 @@ def attack_all(args: argparse.Namespace) -> None:
         if path.is_file():
             print(f'frontier: {path} is there already')
             continue
-        record = attacked(name, scheme, shown, gallery, args)
+        context = learned(name, scheme, args) if args.steps and scheme.shuffle else None
+        record = attacked(name, scheme, shown, gallery, context, args)
         write_atomically(path, (json.dumps(record, indent=1) + '\n').encode())
         print(f'frontier: {path}: {sum(row["seconds"] * row["runs"] for row in record["attacks"]):.0f} s', flush=True)
 
@@ -42,17 +47,47 @@ def attack_all(args: argparse.Namespace) -> None:
 def sample(folder: Path, count: int) -> tuple[list[Path], list[Path]]:
     """Return ``count`` files spread evenly over the classes, and ``GALLERY`` others, spread likewise."""
     files = sorted(folder.rglob('*.png'))
-    chosen = [files[k * len(files) // count] for k in range(count)]
-    rest = [path for path in files if path not in set(chosen)]
-    return chosen, [rest[k * len(rest) // GALLERY] for k in range(min(GALLERY, len(rest)))]
+    chosen = spread(files, count)
+    return chosen, spread([path for path in files if path not in set(chosen)], GALLERY)
+
+
+def spread(files: list[Path], count: int) -> list[Path]:
+    """Return at most ``count`` files at even distances."""
+    count = min(count, len(files))
+    return [files[k * len(files) // count] for k in range(count)]
+
+
+def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, Any]:
+    """Train the attack context on training images under a scheme, unless that was done, and return what is kept of it.
+
+    ``{'file': ..., 'photos': ..., 'curve': ...}``; the learning curve has CPU seconds and, of images held out,
+    the share of right neighbours that are ranked first.
+    """
+    import torch
+
+    path = args.work_dir / f'context-{name}-{args.steps}.pt'
+    public = spread(sorted((args.data / 'train').rglob('*.png')), PUBLIC)
+    if not path.is_file():
+        with Image.open(public[0]) as first:
+            size = first.width
+        print(f'frontier: learning to attack {name}, {args.steps} steps', flush=True)
+        unfinished = path.with_name(f'{path.name}.part').is_file()
+        train_attack('context', public, scheme, path, steps=args.steps, size=size, resume=unfinished)
+    curve = torch.load(path, weights_only=True)['curve']
+    return {'file': path, 'photos': len(public), 'curve': [curve[k] for k in range(4, len(curve), 5)]}
 
 
 def attacked(
-    name: str, scheme: Scheme, shown: list[Path], gallery: list[Path], args: argparse.Namespace
+    name: str,
+    scheme: Scheme,
+    shown: list[Path],
+    gallery: list[Path],
+    context: dict[str, Any] | None,
+    args: argparse.Namespace,
 ) -> dict[str, Any]:
     """Attack the images under a scheme, and return what is kept."""
-    names = [*args.attacks, 'context'] if args.checkpoint and 'context' not in args.attacks else args.attacks
-    checkpoints = {'context': args.checkpoint} if args.checkpoint else None
+    names = [*args.attacks, *(['context'] if context else [])]
+    checkpoints = {'context': context.pop('file')} if context else None
     report = attack(
         shown, scheme, attacks=names, size=0, limit=len(shown), public=gallery, jobs=1, checkpoints=checkpoints
     )
@@ -61,6 +96,7 @@ def attacked(
         'scheme': scheme.label,
         'images': len(shown),
         'gallery': len(shown) + len(gallery),
+        'context': context,
         'attacks': [row for setting in report.data['settings'] for row in rows_of(setting)],
         'not_run': [
             f'{row["name"]}: {row.get("reason", "not run")}'

@@ -51,7 +51,7 @@ def hold(folder: Path) -> tuple[np.ndarray, list[str]]:
     images, listed = folder.with_suffix('.npy'), folder.with_suffix('.txt')
     if not (images.is_file() and listed.is_file() and listed.read_text(encoding='utf-8').split('\n') == names):
         decoded = np.stack([mmcv.imread(str(folder / name)) for name in names])
-        partial = images.with_suffix('.part')
+        partial = images.with_suffix(f'.{os.getpid()}')  # another run may write at the same time
         with open(partial, 'wb') as file:
             np.save(file, decoded)
         os.replace(partial, images)

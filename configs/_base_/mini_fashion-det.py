@@ -24,7 +24,7 @@ optim_wrapper = dict(
     type='OptimWrapper',
     # Muon for matrices, AdamW with a quarter of its learning rate for the rest: learns from scratch in fewer
     # steps than AdamW alone.
-    optimizer=dict(type='timm.optim.Muon', lr=4e-3, weight_decay=0.05, nesterov=True, fallback_lr_scale=0.25),
+    optimizer=dict(type='hii_mm.FloatMuon', lr=4e-3, weight_decay=0.05, nesterov=True, fallback_lr_scale=0.25),
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [

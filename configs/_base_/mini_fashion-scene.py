@@ -28,7 +28,7 @@ model = dict(
 optim_wrapper = dict(
     # Muon for matrices, AdamW with a quarter of its learning rate for the rest: learns from scratch in fewer
     # steps than AdamW alone.
-    optimizer=dict(type='timm.optim.Muon', lr=1e-2, weight_decay=0.05, nesterov=True, fallback_lr_scale=0.25),
+    optimizer=dict(type='hii_mm.FloatMuon', lr=1e-2, weight_decay=0.05, nesterov=True, fallback_lr_scale=0.25),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, end=100, by_epoch=False),

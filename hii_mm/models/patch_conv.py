@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
+from ..errors import InvalidValueError
 from ..registry import MODELS, register
 from .pevit import PEViT
+from .positions import sine_cosine
 
 
 @register(MODELS)
@@ -25,12 +26,13 @@ class PatchConvViT(PEViT):
 
     Args:
         *args: as :class:`.pevit.PEViT`, with a square patch.
-        positions: add a learned position embedding. False is PEViT.
+        positions: add a learned position embedding, which begins as sines and cosines (``embed_dims`` is a
+            multiple of 4 then). False is PEViT.
         stem_dims: channels of the two convolutions, each of stride 2.
         **kwargs: as :class:`.pevit.PEViT`.
 
     Raises:
-        InvalidTypeError, InvalidValueError: as :class:`.pevit.PEViT`.
+        InvalidTypeError, InvalidValueError: as :class:`.pevit.PEViT`; ``embed_dims`` that positions cannot have.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class PatchConvViT(PEViT):
             nn.Linear(second * h * w, self.embed_dims),
         )
         if positions:
+            if self.embed_dims % 4:
+                raise InvalidValueError(f'positions need embed_dims that are a multiple of 4, got {self.embed_dims}')
             rows, cols = self.patch_resolution
             self.pos_embed = nn.Parameter(torch.zeros(1, rows * cols, self.embed_dims))
 
@@ -60,12 +64,14 @@ class PatchConvViT(PEViT):
         return self._patch_size
 
     def init_weights(self) -> None:
-        """Initialise as PEViT does; positions from a normal of 0.02."""
+        """Initialise as PEViT does; positions as sines and cosines, with which it learns in fewer steps."""
         super().init_weights()
         if self.pos_embed is not None and not (
             isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained'
         ):
-            trunc_normal_(self.pos_embed, std=0.02)
+            rows, cols = self.patch_resolution
+            with torch.no_grad():
+                self.pos_embed[0] = sine_cosine(rows, cols, rows, cols, self.embed_dims)
 
     def tokens(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """(B, C, H, W) -> (B, N, D), in training (B, kept, D), and (rows, columns) of the patches."""

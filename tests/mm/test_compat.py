@@ -131,6 +131,7 @@ def test_register_registers_everything():
             'YOLOSBackbone',
             'YOLOSHead',
         ],  # fmt: skip
+        'optimizer': ['FloatMuon'],
         'transform': ['PatchMixup', 'PatchShuffle'],
         'batch augment': ['PatchCutMix'],
     }

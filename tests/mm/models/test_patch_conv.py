@@ -1,5 +1,7 @@
 """PatchConvViT: a stem within the patch, with and without positions."""
 
+import math
+
 import pytest
 import torch
 
@@ -46,6 +48,23 @@ def test_an_image_of_another_size_gets_positions_by_interpolation():
     places = model(positions=True)
     assert places(torch.randn(1, 3, 24, 40))[0].shape == (1, 12)
     assert 'pos_embed' in places.state_dict() and 'pos_embed' not in model().state_dict()
+
+
+def test_positions_begin_as_sines_and_cosines_of_rows_and_columns():
+    made = PatchConvViT(ARCH, img_size=(24, 40), patch_size=8, with_cls_token=False, out_type='raw', positions=True)
+    made.init_weights()
+    table = made.pos_embed.detach()[0].view(3, 5, 12)
+    for row in range(3):
+        for col in range(5):
+            angles = [place / 100 ** (k / 3) for place in (col, row) for k in range(3)]
+            waves = [wave(angle) for part in (angles[:3], angles[3:]) for wave in (math.sin, math.cos) for angle in part]
+            assert table[row, col].tolist() == pytest.approx(waves, abs=1e-6)
+
+
+def test_positions_need_a_multiple_of_four_channels():
+    arch = dict(ARCH, embed_dims=10)
+    with pytest.raises(InvalidValueError, match='multiple of 4, got 10'):
+        PatchConvViT(arch, img_size=32, patch_size=8, with_cls_token=False, out_type='raw', positions=True)
 
 
 def test_patch_dropout_acts_in_training_and_keeps_places():
