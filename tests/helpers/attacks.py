@@ -1,4 +1,8 @@
-"""Run an attack on one photograph and score it. No torch, no scikit-learn."""
+"""Run an attack on one photograph and score it; read reports. No torch, no scikit-learn."""
+
+import json
+
+import pytest
 
 from hii_mm.attacks import Given, make
 from hii_mm.attacks.evaluation.places import Places, turned_classes
@@ -35,3 +39,14 @@ def attack_places(name, plain, scheme, rng, **options):
     encrypted = plan.apply(plain)
     found = make(name, **options).recover(encrypted, scheme, Given(plain.shape[:2]))
     return score_places(found, plan, encrypted)
+
+
+def figures(report, setting=0):
+    """Return ``{attack: entry}`` of a setting of a report."""
+    return {entry['name']: entry for entry in report.data['settings'][setting]['attacks']}
+
+
+def read_report(out):
+    """Return the report in a folder, with NaN refused."""
+    text = (out / 'report.json').read_text()
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f'{name} in report.json'))
