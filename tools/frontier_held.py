@@ -9,10 +9,22 @@ from typing import Any
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine.registry import TRANSFORMS
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
 
 
-@TRANSFORMS.register_module()
+@HOOKS.register_module()
+class HoldImages(Hook):
+    """Let a run read its images from memory; its config, log and checkpoints are those of a run that reads files."""
+
+    def before_train(self, runner: Runner) -> None:
+        """Replace ``LoadImageFromFile``, the first step of both pipelines."""
+        for loop in (runner.train_loop, runner.val_loop):
+            dataset = loop.dataloader.dataset
+            dataset.pipeline.transforms[0] = LoadHeldImage(dataset.data_root)
+
+
 class LoadHeldImage(BaseTransform):
     """Load an image of a folder as ``LoadImageFromFile`` does, from the file that :func:`hold` wrote.
 

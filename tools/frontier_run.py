@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import frontier_held  # noqa: F401 (registers LoadHeldImage)
+import frontier_held  # noqa: F401 (registers HoldImages)
 import numpy as np
 import torch
-from frontier_settings import CONFIGS, SETTINGS, Setting
+from frontier_settings import CONFIGS, OWN, SETTINGS
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
@@ -74,7 +74,7 @@ def train(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """Train one model, from its last whole epoch if there is one, and return its record."""
     from mmengine.runner import Runner
 
-    cfg = config(SETTINGS[name], args.work_dir / f'{name}-seed{seed}', args.data, args.epochs)
+    cfg = config(name, args.work_dir / f'{name}-seed{seed}', args.data, args.epochs)
     cfg.randomness = dict(seed=seed)
     cfg.resume = True
     runner = Runner.from_cfg(cfg)
@@ -83,30 +83,36 @@ def train(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     return record(name, seed, runner, points, args.machine)
 
 
-def config(setting: Setting, work_dir: Path, data: Path, epochs: int | None = None) -> Config:
-    """Return the config of a run: that of the setting's model, with the scheme last in its pipelines.
+def config(name: str, work_dir: Path, data: Path, epochs: int | None = None) -> Config:
+    """Return the config of a run: the setting's own, or that of its model with the scheme last in the pipelines.
 
     Args:
-        setting: what to train.
+        name: of the setting.
         work_dir: for logs and checkpoints.
         data: folder with train/ and val/.
         epochs: None is the config's.
     """
-    cfg = run_config(CONFIGS[setting.model], loaders=['train', 'val'], work_dir=str(work_dir))
+    setting = SETTINGS[name]
+    scheme = setting.built
+    cfg = run_config(config_file(name), loaders=['train', 'val'], work_dir=str(work_dir))
     if epochs is not None:
         cfg.train_cfg.max_epochs = cfg.param_scheduler[1].T_max = cfg.param_scheduler[1].end = epochs
-    scheme = setting.built
     for part, loader in (('train', cfg.train_dataloader), ('val', cfg.val_dataloader)):
-        load = dict(type='LoadHeldImage', folder=str(data / part))
-        augment = cfg.augment if part == 'train' else []
         loader.dataset.data_root = str(data / part)
-        loader.dataset.pipeline = [load, *augment, *steps_as_config(scheme), cfg.pack]
-    cfg.test_dataloader = cfg.val_dataloader
-    if scheme is not None:
+        if name not in OWN:
+            augment = cfg.augment if part == 'train' else []
+            loader.dataset.pipeline = [cfg.load, *augment, *steps_as_config(scheme), cfg.pack]
+    if name not in OWN and scheme is not None:
         cfg.model.backbone.patch_size = scheme.core_size[0]
         cfg.model.backbone.img_size = scheme.plan(SIZE, np.random.default_rng(0)).encrypted_shape
-    cfg.custom_hooks = [*cfg.custom_hooks, dict(type='Curve')]
+    cfg.test_dataloader = cfg.val_dataloader
+    cfg.custom_hooks = [*cfg.custom_hooks, dict(type='HoldImages'), dict(type='Curve')]
     return cfg
+
+
+def config_file(name: str) -> str:
+    """Return the path of a setting's config, or of that which its run begins from."""
+    return OWN.get(name, CONFIGS[SETTINGS[name].model])
 
 
 def record(name: str, seed: int, runner: Runner, points: list[dict[str, float]], machine: str | None) -> dict[str, Any]:
@@ -120,7 +126,7 @@ def record(name: str, seed: int, runner: Runner, points: list[dict[str, float]],
         'scheme': setting.built.label if setting.built else 'plain',
         'scheme_arguments': setting.scheme,
         'model': setting.model,
-        'config': CONFIGS[setting.model],
+        'config': config_file(name),
         'parameters': sum(value.numel() for value in runner.model.parameters()),
         'seed': seed,
         'epochs': runner.max_epochs,

@@ -64,13 +64,20 @@ class PatchConvViT(PEViT):
         return self._patch_size
 
     def init_weights(self) -> None:
-        """Initialise as PEViT does; positions as sines and cosines, with which it learns in fewer steps."""
+        """Initialise so that it learns in few steps.
+
+        As PEViT, but positions begin as sines and cosines, and queries equal keys: similar patches attend to each
+        other (Trockman and Kolter, arXiv 2305.09828).
+        """
         super().init_weights()
-        if self.pos_embed is not None and not (
-            isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained'
-        ):
-            rows, cols = self.patch_resolution
-            with torch.no_grad():
+        if isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained':
+            return
+        with torch.no_grad():
+            for layer in self.layers:
+                query, key, _ = layer.attn.qkv.weight.chunk(3)
+                key.copy_(query)
+            if self.pos_embed is not None:
+                rows, cols = self.patch_resolution
                 self.pos_embed[0] = sine_cosine(rows, cols, rows, cols, self.embed_dims)
 
     def tokens(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:

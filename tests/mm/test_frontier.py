@@ -10,6 +10,7 @@ import pytest
 from frontier_held import LoadHeldImage, hold
 from mmcv.transforms import LoadImageFromFile
 from PIL import Image
+from zoo_add import label_of_config
 
 FRONTIER = 'tools/frontier.py'
 
@@ -66,9 +67,10 @@ def test_a_run_goes_on_where_it_stopped(data, tmp_path, call):
 def test_each_setting_has_a_model_that_reads_its_images(name, data, tmp_path):
     """The size of the patches and, with positions, of the image."""
     setting = frontier_settings.SETTINGS[name]
-    cfg = frontier_run.config(setting, tmp_path, data)
+    cfg = frontier_run.config(name, tmp_path, data)
     side = setting.built.core_size[0] if setting.built else 16
     assert cfg.model.backbone.patch_size == side
+    assert label_of_config(cfg) == (setting.built.label if setting.built else 'plain')
     kinds = [step['type'] for step in cfg.train_dataloader.dataset.pipeline]
     ours = [kind for kind in kinds if kind.startswith('Patch')]
     assert ours == [type_ for type_ in ('PatchMixup', 'PatchShuffle') if type_ in ours]

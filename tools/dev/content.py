@@ -11,6 +11,8 @@ Results are kept in work_dirs/content, picture by picture; a second call goes on
 docs/data/audit.json, with the intervals that their numbers of photographs allow. About ten CPU minutes.
 """
 
+from __future__ import annotations
+
 import os
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -19,16 +21,18 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import content_judges as judges
 import content_pictures as pictures
 from content_rows import bag_rows, rows_of, scene_rows
 
 from hii_mm import Scheme
-from hii_mm.attacks import Given
+from hii_mm.attacks import Given, Recovery
 from hii_mm.attacks.attackers import attack_class
-from hii_mm.attacks.evaluation.cases import try_scheme
+from hii_mm.attacks.evaluation.cases import Case, try_scheme
 from hii_mm.attacks.evaluation.ceilings import true_picture
 from hii_mm.attacks.solver.pieces import resized
 
@@ -42,9 +46,10 @@ ATTACKS = {
     'toned-v1': 'context',
 }
 SETS = ('portraits', *(f'letters-{size}' for size in pictures.LETTERS), 'scans', 'small-faces')
+Judge = judges.Faces | judges.Texts
 
 
-def judge_of(name):
+def judge_of(name: str) -> Judge:
     """Return the judge of a set, with the set's pictures."""
     if name == 'portraits':
         return judges.Faces(pictures.portraits())
@@ -55,7 +60,7 @@ def judge_of(name):
     return judges.Texts(*pictures.pages(int(name.partition('-')[2])))
 
 
-def looks(judge, name, case, recover):
+def looks(judge: Judge, name: str, case: Case, recover: Callable[..., Recovery]) -> dict[str, Any]:
     """Return ``{look: figures}`` of one picture at one preset, and the CPU seconds of the attack."""
     shape, encrypted = case.plain.shape[:2], case.encrypted
     found = recover(encrypted, case.scheme, Given(plain_shape=shape))
@@ -69,7 +74,7 @@ def looks(judge, name, case, recover):
     return figures | {'seconds': round(found.seconds, 2)}
 
 
-def measure(judge, folder, preset):
+def measure(judge: Judge, folder: Path, preset: str) -> None:
     """Measure what is not measured yet of a set at a preset."""
     scheme, attack = Scheme.preset(preset).with_remainder('crop'), attack_class(ATTACKS[preset])()
     cases, refused = try_scheme(judge.pictures, scheme, repeats=1)
@@ -83,7 +88,7 @@ def measure(judge, folder, preset):
             print(f'{folder.name} {preset} {case.name}: {path.read_text()}', flush=True)
 
 
-def measure_plain(judge, folder):
+def measure_plain(judge: Judge, folder: Path) -> None:
     """Judge the plain pictures, and the control."""
     for name, picture in judge.pictures.items():
         path = folder / 'plain' / f'{name.replace("/", "-")}.json'
@@ -93,7 +98,7 @@ def measure_plain(judge, folder):
             path.write_text(json.dumps(found))
 
 
-def main():
+def main() -> int:
     """Measure, and write the json file; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--sets', nargs='+', choices=(*SETS, 'none'), default=SETS, metavar='SET', help='(all)')

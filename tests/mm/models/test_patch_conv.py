@@ -61,6 +61,13 @@ def test_positions_begin_as_sines_and_cosines_of_rows_and_columns():
             assert table[row, col].tolist() == pytest.approx(waves, abs=1e-6)
 
 
+def test_similar_patches_attend_to_each_other_at_the_start():
+    made = model(positions=True)
+    for layer in made.layers:
+        query, key, value = layer.attn.qkv.weight.detach().chunk(3)
+        assert torch.equal(query, key) and not torch.equal(query, value)
+
+
 def test_positions_need_a_multiple_of_four_channels():
     arch = dict(ARCH, embed_dims=10)
     with pytest.raises(InvalidValueError, match='multiple of 4, got 10'):
