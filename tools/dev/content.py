@@ -62,8 +62,10 @@ def judge_of(name: str) -> Judge:
 
 def looks(judge: Judge, name: str, case: Case, recover: Callable[..., Recovery]) -> dict[str, Any]:
     """Return ``{look: figures}`` of one picture at one preset, and the CPU seconds of the attack."""
+    assert case.plain is not None
     shape, encrypted = case.plain.shape[:2], case.encrypted
     found = recover(encrypted, case.scheme, Given(plain_shape=shape))
+    assert found.image is not None
     figures = {
         'encrypted': judge.figures(name, resized(encrypted, shape)) | judge.within(name, encrypted, case.scheme),
         'recovered': judge.figures(name, found.image),
