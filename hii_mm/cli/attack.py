@@ -85,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
     """Attack, and print the verdicts and the path of the report."""
     from ..attacks.api import attack
 
-    with terminate_as_interrupt(), console.progress('attack', 'run', args.quiet) as progress:
+    seconds = math.inf if args.budget is None else 60 * args.budget
+    with terminate_as_interrupt(), console.progress('attack', 'run', args.quiet, seconds) as progress:
         report = attack(
             args.source,
             _scheme(args),

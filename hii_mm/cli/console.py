@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -12,6 +14,7 @@ from ..progress import Progress, silent
 
 LOG_SECONDS = 10.0  # between two lines of progress where stderr is not a terminal
 LOG_FORMAT = '{desc}: {n_fmt} of {total_fmt}{unit}, {elapsed} elapsed, {remaining} left{postfix}'
+BAR_FORMAT = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]'  # tqdm's own
 
 
 def warn(command: str, text: str) -> None:
@@ -48,7 +51,7 @@ def plural(count: int, word: str) -> str:
 
 
 @contextlib.contextmanager
-def progress(task: str, unit: str, quiet: bool) -> Iterator[Progress]:
+def progress(task: str, unit: str, quiet: bool, seconds: float = math.inf) -> Iterator[Progress]:
     """Show the progress of a task, with the time left, on stderr.
 
     On a terminal this is a bar; elsewhere it is a line every ten seconds,
@@ -58,6 +61,7 @@ def progress(task: str, unit: str, quiet: bool) -> Iterator[Progress]:
         task: name of the task.
         unit: name of a step, such as 'image'.
         quiet: show nothing.
+        seconds: after which the task stops; no more than what is left of them is shown as the time left.
 
     Yields:
         The callback to give to the library.
@@ -65,7 +69,7 @@ def progress(task: str, unit: str, quiet: bool) -> Iterator[Progress]:
     if quiet or sys.stderr is None:
         yield silent
         return
-    bar = _Bar(task, f' {unit}s')
+    bar = _Bar(task, f' {unit}s', time.monotonic() + seconds)
     try:
         yield bar
     finally:
@@ -75,8 +79,8 @@ def progress(task: str, unit: str, quiet: bool) -> Iterator[Progress]:
 class _Bar:
     """A progress callback that draws a tqdm bar, from the first call on."""
 
-    def __init__(self, task: str, unit: str) -> None:
-        self._task, self._unit = task, unit
+    def __init__(self, task: str, unit: str, end: float) -> None:
+        self._task, self._unit, self._end = task, unit, end
         self._bar: Any = None
 
     def __call__(self, done: int, total: int, note: str = '') -> None:
@@ -88,8 +92,7 @@ class _Bar:
         self._bar.update(done - self._bar.n)
 
     def _start(self, done: int, total: int) -> Any:
-        from tqdm import tqdm
-
+        tqdm = _tqdm_until(self._end)
         tqdm.monitor_interval = 0  # no thread, which worker processes would copy
         how: dict[str, Any] = dict(dynamic_ncols=True)
         if not sys.stderr.isatty():
@@ -102,6 +105,22 @@ class _Bar:
         """Leave the bar as it stands."""
         if self._bar is not None:
             self._bar.close()
+
+
+def _tqdm_until(end: float) -> Any:
+    """Return tqdm's class of bars, with a time left that is not beyond ``end`` on the monotonic clock."""
+    from tqdm import tqdm
+
+    class Until(tqdm):  # type: ignore[misc]
+        @property
+        def format_dict(self) -> dict[str, Any]:
+            found: dict[str, Any] = super().format_dict
+            rate = found['rate'] or (found['n'] - found['initial']) / max(found['elapsed'], 1e-9)
+            steps = (found['total'] - found['n']) / rate if rate else math.inf
+            left = self.format_interval(min(steps, max(0.0, end - time.monotonic())))
+            return found | {'remaining': left, 'bar_format': found['bar_format'] or BAR_FORMAT}
+
+    return tqdm if math.isinf(end) else Until
 
 
 class _Lines:

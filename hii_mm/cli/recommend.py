@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     """Try, and print the table, the advice and the paths of the pages."""
     from ..recommendation.api import recommend
 
-    with terminate_as_interrupt(), console.progress('recommend', 'run', args.quiet) as progress:
+    seconds = 60 * args.minutes
+    with terminate_as_interrupt(), console.progress('recommend', 'run', args.quiet, seconds) as progress:
         found = recommend(
             args.photos,
             minutes=args.minutes,

@@ -183,7 +183,7 @@ def _agenda(
     """Choose what is tried, fit what it needs, and return a line for each setting for which the time is too short."""
     possible, left = fitting.affordable(schemes, attacks, 60 * minutes)
     wait = fitting.FIT / 60 * len(fitting.to_fit(possible, attacks))
-    chosen = agenda(owned, possible, attacks, minutes - wait, jobs)
+    chosen = agenda(owned, possible, attacks, minutes, jobs, wait)
     if notice is not None:
         notice(chosen.words)
     ready, more = fitting.fit(chosen.schemes, attacks, 60 * minutes, notice)

@@ -103,21 +103,25 @@ class Agenda:
 
 
 def agenda(
-    photos: Photos, schemes: Sequence[Scheme], attacks: Sequence[str], minutes: float, jobs: int | None
+    photos: Photos, schemes: Sequence[Scheme], attacks: Sequence[str], minutes: float, jobs: int | None, wait: float = 0
 ) -> Agenda:
-    """Choose as many photos as the time allows, by recorded CPU seconds; below ``LEAST`` the sweep is left out."""
+    """Choose as many photos as the time allows, by recorded CPU seconds; below ``LEAST`` the sweep is left out.
+
+    Of the minutes, ``wait`` go by before anything is attacked.
+    """
     if jobs is None:
         jobs = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
     available, chosen = min(len(photos.pictures), MOST), list(schemes)
-    count = _affordable(photos, chosen, attacks, minutes, jobs)
+    count = _affordable(photos, chosen, attacks, minutes - wait, jobs)
     if count < min(LEAST, available):
         chosen = [scheme for scheme in schemes if scheme not in SWEEP]
-        count = _affordable(photos, chosen, attacks, minutes, jobs)
+        count = _affordable(photos, chosen, attacks, minutes - wait, jobs)
     names = nested(list(photos.pictures))[: max(1, min(count, available))]
     cost = estimate([(s, photos.pictures[n].shape) for s in chosen for n in names], attacks, len(names))
     jobs = max(1, min(jobs, len(names) * len(chosen), int(cost.seconds // START) + 1))
-    said = cost.words(jobs).partition(';')[0]
-    return Agenda(chosen, names, jobs, f'{said} x {len(chosen)} settings, at most {minutes:.3g} min')
+    said = f'{cost.words(jobs).partition(";")[0]} x {len(chosen)} settings'
+    limit = 'at most' if START + cost.seconds / jobs <= 60 * minutes else 'stopped after'
+    return Agenda(chosen, names, jobs, f'{said}, {limit} {minutes:.3g} min')
 
 
 def _affordable(photos: Photos, schemes: Sequence[Scheme], attacks: Sequence[str], minutes: float, jobs: int) -> int:

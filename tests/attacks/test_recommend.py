@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 import hii_mm
 from hii_mm import Scheme
-from hii_mm.cli import arguments
+from hii_mm.cli import arguments, console
 from hii_mm.cli.main import main, parsers
 from hii_mm.errors import SourceError, UsageError
 from hii_mm.presets import PRESETS, Accuracy
@@ -173,9 +174,31 @@ def test_the_time_decides_how_many_photos_are_attacked(photos):
     short = agenda(owned, schemes, QUICK, 0.3, 1)
     assert 1 <= len(short.names) <= 2
     assert short.schemes == [entry.scheme for entry in PRESETS.values()]
-    assert agenda(owned, schemes, QUICK, 0, 1).names == ['0']
+    none = agenda(owned, schemes, QUICK, 0, 1)
+    assert none.names == ['0']
+    assert none.words.endswith(f': 1 photo x 2 attacks x {len(PRESETS)} settings, stopped after 0 min')
     assert plenty.jobs == 1
     assert f'4 photos x 2 attacks x {len(schemes)} settings, at most 60 min' in plenty.words
+
+
+def test_time_for_fits_leaves_fewer_photos_but_the_same_limit(photos):
+    owned = load_photos([photos], 96, None, None)
+    few, more = (agenda(owned, [RS], QUICK, 10, 1, wait) for wait in (9.9, 0))
+    assert len(few.names) < len(more.names)
+    assert few.words.endswith(', at most 10 min') and more.words.endswith(', at most 10 min')
+
+
+def test_the_time_left_is_no_more_than_the_minutes(monkeypatch, capsys):
+    def slow(*given, progress, **more):
+        progress(1, 10**6)
+        time.sleep(0.05)  # at this rate the rest takes hours
+        progress(2, 10**6)
+        raise SourceError('enough')
+
+    monkeypatch.setattr(console, 'LOG_SECONDS', 0.0)
+    monkeypatch.setattr(api, 'recommend', slow)
+    assert main(['recommend', 'photos', '--minutes', '2', '--out', 'report']) == 2
+    assert [line for line in capsys.readouterr().err.splitlines() if line.endswith(' elapsed, 01:59 left')]
 
 
 def test_a_fit_starts_only_if_a_quarter_of_the_time_is_enough_for_it(tmp_path, monkeypatch):

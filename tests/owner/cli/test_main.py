@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -194,8 +195,18 @@ def test_progress_is_a_line_now_and_then_where_stderr_is_not_a_terminal(capsys, 
     assert not [line for line in lines if '\r' in line]
 
 
-@pytest.mark.parametrize('size', [(0, 0), (24, 100)])
-def test_progress_is_a_bar_on_a_terminal(size):
+@pytest.mark.parametrize('total, left', [(1000, '00:59'), (3, '00:00')])
+def test_progress_shows_no_more_time_than_a_task_has(capsys, monkeypatch, total, left):
+    monkeypatch.setattr(console, 'LOG_SECONDS', 0.0)
+    with console.progress('recommend', 'run', quiet=False, seconds=60) as progress:
+        progress(1, total)
+        time.sleep(0.1)  # so that a thousand runs would take more than a minute
+        progress(2, total)
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f' elapsed, {left} left')
+
+
+@pytest.mark.parametrize('size, limit', [((0, 0), ''), ((24, 100), ''), ((24, 100), ', seconds=60')])
+def test_progress_is_a_bar_on_a_terminal(size, limit):
     import fcntl
     import pty
     import struct
@@ -203,7 +214,7 @@ def test_progress_is_a_bar_on_a_terminal(size):
 
     code = (
         'from hii_mm.cli import console\n'
-        "with console.progress('encrypt', 'image', quiet=False) as progress:\n"
+        f"with console.progress('encrypt', 'image', quiet=False{limit}) as progress:\n"
         "    [progress(done, 3, 'note') for done in (1, 3)]\n"
     )
     terminal, stderr = pty.openpty()
