@@ -1,18 +1,21 @@
 """Measure what each setting costs in accuracy, and what attacks get at it, on FashionScene: docs/frontier.md.
 
     python tools/frontier.py run [--settings NAME ...] [--seeds 0 1 2] [--epochs 6]
-    python tools/frontier.py attack [--settings NAME ...] [--images 50] [--steps 4000]
+    python tools/frontier.py attack [--settings NAME ...] [--images 50] [--steps N]
+    python tools/frontier.py try [--trials NAME ...] [--epochs 2]
     python tools/frontier.py table
     python tools/frontier.py plot
 
 ``run`` trains a recogniser for each setting and seed, one after the other, and
-writes zoo/frontier/NAME-seedN.json. ``attack`` trains the attack context on training
-images of each scheme, attacks validation images, and writes
-zoo/frontier/attacks/NAME.json. What is there already is left
-alone, and a run that was interrupted goes on behind its last whole epoch, so
-that both may be ended and called again at any time. ``table`` prints Markdown,
-and with --json writes what the tables of the documentation show; ``plot`` draws
-accuracy against what the best attack got. A GPU is used if there is one.
+writes zoo/frontier/NAME-seedN.json. ``attack`` attacks validation images of each scheme
+and writes zoo/frontier/attacks/NAME.json; with --steps it trains the attack
+context on training images of the scheme, where else it takes the checkpoint
+that is shipped for it, if any. ``try`` trains with changes of the recipe and
+writes zoo/frontier/trials/NAME-SETTING.json. What is there already is left alone, and a run
+that was interrupted goes on behind its last whole epoch, so that both may be
+ended and called again at any time. ``table`` prints Markdown, and with --json
+writes what the tables of the documentation show; ``plot`` draws accuracy against
+what the best attack got. A GPU is used if there is one.
 
 Needs data/fashion-scene (tools/dataset_converters/fashion_scene.py).
 """
@@ -26,6 +29,7 @@ from pathlib import Path
 from frontier_settings import SETTINGS
 
 RUNS = Path('zoo/frontier')
+ATTACKS = ['identity', 'jigsaw', 'context', 'mixup-inverse']
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,24 +39,28 @@ def parse_args() -> argparse.Namespace:
     run = commands.add_parser('run', help='train')
     run.add_argument('--seeds', nargs='+', type=int, default=[0], metavar='N', help='(%(default)s)')
     run.add_argument('--epochs', type=int, metavar='N', help="(the config's)")
+    trial = commands.add_parser('try', help='train with changes of the recipe')
+    trial.add_argument('--trials', nargs='+', metavar='NAME', help='of tools/frontier_trials.py (all)')
+    trial.add_argument('--epochs', type=int, default=2, metavar='N', help='(%(default)s)')
     attack = commands.add_parser('attack', help='attack validation images')
     attack.add_argument('--images', type=int, default=50, metavar='N', help='(%(default)s)')
-    attack.add_argument('--attacks', nargs='+', default=['identity', 'jigsaw', 'mixup-inverse'], metavar='NAME')
+    attack.add_argument('--attacks', nargs='+', default=ATTACKS, metavar='NAME', help='(%(default)s)')
     attack.add_argument(
-        '--steps', type=int, default=4000, metavar='N', help='of the attack context on training images; 0: without it'
+        '--steps', type=int, default=0, metavar='N', help='train context on FashionScene; 0: as it is shipped'
     )
     for command in (run, attack):
         command.add_argument('--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS), metavar='NAME')
+    for command in (run, trial, attack):
         command.add_argument('--data', type=Path, default=Path('data/fashion-scene'), metavar='DIR')
         command.add_argument(
-            '--work-dir', type=Path, default=Path('work_dirs/frontier'), metavar='DIR', help='of checkpoints (%(default)s)'
+            '--work-dir', type=Path, default=Path('work_dirs/frontier'), metavar='DIR', help='(%(default)s)'
         )
         command.add_argument('--machine', metavar='TEXT', help='(the name of the processor)')
     table = commands.add_parser('table', help='print the table')
     table.add_argument('--json', type=Path, metavar='FILE', help='write the rows, too')
     plot = commands.add_parser('plot', help='draw the plot')
     plot.add_argument('--file', type=Path, default=Path('docs/images/frontier.svg'), metavar='FILE')
-    for command in (run, attack, table, plot):
+    for command in (run, trial, attack, table, plot):
         command.add_argument('--out', type=Path, default=RUNS, metavar='DIR', help='of the json files (%(default)s)')
     return parser.parse_args()
 
@@ -60,13 +68,21 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Do what the arguments say; return the exit code."""
     args = parse_args()
-    if args.command in ('run', 'attack') and not args.data.is_dir():
+    if args.command in ('run', 'try', 'attack') and not args.data.is_dir():
         print(f'frontier: no folder {args.data}; run tools/dataset_converters/fashion_scene.py first', file=sys.stderr)
         return 2
     if args.command == 'run':
         from frontier_run import run_all
 
         run_all(args)
+    elif args.command == 'try':
+        from frontier_trials import TRIALS, try_all
+
+        args.trials = args.trials or list(TRIALS)
+        if unknown := [name for name in args.trials if name not in TRIALS]:
+            print(f'frontier: no trial {unknown[0]}; there are {", ".join(TRIALS)}', file=sys.stderr)
+            return 2
+        try_all(args)
     elif args.command == 'attack':
         from frontier_attack import attack_all
 

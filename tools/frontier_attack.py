@@ -86,10 +86,9 @@ def attacked(
     args: argparse.Namespace,
 ) -> dict[str, Any]:
     """Attack the images under a scheme, and return what is kept."""
-    names = [*args.attacks, *(['context'] if context else [])]
     checkpoints = {'context': context.pop('file')} if context else None
     report = attack(
-        shown, scheme, attacks=names, size=0, limit=len(shown), public=gallery, jobs=1, checkpoints=checkpoints
+        shown, scheme, attacks=args.attacks, size=0, limit=len(shown), public=gallery, jobs=1, checkpoints=checkpoints
     )
     return {
         'setting': name,

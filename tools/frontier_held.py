@@ -48,10 +48,14 @@ class LoadHeldImage(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image; raises KeyError for a file that came later."""
-        image = np.array(self.images[self.rows[os.path.relpath(results['img_path'], self.folder)]])
+        image = np.array(self.images[self.row(results)])
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
+
+    def row(self, results: dict[str, Any]) -> int:
+        """Return the place of an image among those that are held."""
+        return self.rows[os.path.relpath(results['img_path'], self.folder)]
 
 
 def hold(folder: Path) -> tuple[np.ndarray, list[str]]:

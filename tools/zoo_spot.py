@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from zoo_add import label_of, label_of_config
 from zoo_rows import ROOT, Row
 
 from hii_mm.encryption import Scheme
 
-SPOT = 'zoo/spot/fashion-mnist.npz'  # the first 200 test images of Fashion-MNIST (MIT licence), and their labels
+SPOTS = {  # test images and their labels, by the data of a row
+    'Fashion-MNIST': 'zoo/spot/fashion-mnist.npz',  # the first 200 (MIT licence)
+    'FashionScene': 'zoo/spot/fashion-scene.webp',  # 200 in one sheet (tools/dev/spot_scene.py)
+}
+SHEET_SIDE = 128  # pixels of an image of a sheet
 Z = 2.576  # of an interval that holds 99 %
 DETECTION, NEAR = 'data/fashion-det', 1.0  # points of AP: patches are shuffled anew in each run
 
@@ -56,16 +61,41 @@ def spot_problems(row: Row, root: Path = ROOT) -> Iterator[str]:
 
 
 def accuracy(model: Any, scheme: Scheme | None, images: np.ndarray, labels: np.ndarray) -> float:
-    """Return the accuracy of a classifier in percent on (N, h, w) uint8 images, which are encrypted first."""
+    """Return the accuracy of a classifier in percent on images, which are encrypted first.
+
+    Args:
+        model: with a data_preprocessor, as mmpretrain's.
+        scheme: None is plain.
+        images: uint8, (N, h, w) or (N, h, w, 3) BGR.
+        labels: int (N,).
+    """
     import torch
 
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     seen = np.stack([scheme.plan(image.shape, rng).apply(image) if scheme else image for image in images])
-    batch = model.data_preprocessor({'inputs': torch.from_numpy(seen)[:, None]})['inputs']
+    inputs = torch.from_numpy(seen)
+    inputs = inputs[:, None] if seen.ndim == 3 else inputs.permute(0, 3, 1, 2)
+    batch = model.data_preprocessor({'inputs': inputs})['inputs']
     with torch.no_grad():
         said = model(batch, mode='tensor').argmax(1).numpy()
     return float(100 * (said == labels).mean())
+
+
+def spot_images(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images of a file of :data:`SPOTS`, uint8 (N, h, w) or (N, h, w, 3) BGR, and their labels.
+
+    The labels of a sheet are in the text file beside it, one for each image, row by row.
+    """
+    if path.suffix == '.npz':
+        with np.load(path) as data:
+            return data['images'], data['labels']
+    with Image.open(path) as opened:
+        sheet = np.asarray(opened.convert('RGB'))[..., ::-1]
+    down, across = (length // SHEET_SIDE for length in sheet.shape[:2])
+    tiles = sheet.reshape(down, SHEET_SIDE, across, SHEET_SIDE, 3).swapaxes(1, 2)
+    labels = path.with_suffix('.txt').read_text(encoding='utf-8').split()
+    return tiles.reshape(-1, SHEET_SIDE, SHEET_SIDE, 3), np.array(labels, int)
 
 
 def interval(percent: float, count: int) -> tuple[float, float]:
@@ -80,11 +110,11 @@ def interval(percent: float, count: int) -> tuple[float, float]:
 
 
 def _accuracy_problems(row: Row, model: Any, scheme: Scheme | None, root: Path) -> Iterator[str]:
-    if not (root / SPOT).is_file():
-        yield f'not checked: {SPOT} is not here'
+    spot = SPOTS[row.metadata['Training Data'].partition(',')[0]]
+    if not (root / spot).is_file():
+        yield f'not checked: {spot} is not here'
         return
-    with np.load(root / SPOT) as data:
-        images, labels = data['images'], data['labels']
+    images, labels = spot_images(root / spot)
     got, stated = accuracy(model, scheme, images, labels), row.metrics['Top 1 Accuracy']
     low, high = interval(stated, len(labels))
     if not low <= got <= high:

@@ -20,7 +20,7 @@ from hii_mm.presets import PRESETS, Accuracy
 from hii_mm.recommendation import api, fitting, rule, settings
 from hii_mm.recommendation.rule import COMES, LITTLE, PARTLY, Boxes, Measures, Tried, advised, nearest
 from hii_mm.recommendation.trial import agenda, load_photos, nested, spread
-from hii_mm.recommendation.words import sentence, table, warnings
+from hii_mm.recommendation.words import ALSO, sentence, table, warnings
 
 QUICK = ('identity', 'jigsaw')
 RS = Scheme(16)
@@ -100,11 +100,18 @@ def test_the_nearest_has_the_best_grade_and_the_fewest_exposed():
         ([entry(grade=None)], 'No advice: no attack finished on your photos; give more time.'),
         ([], 'No advice: no attack finished on your photos; give more time.'),
         ([entry(exposed=2)], 'None of these holds for your photos. The nearest is paper-rs (RS p 16, gap 0): little'),
-        ([entry(grade=COMES, exposed=8, pictures=1)], 'None of these holds for your photos.'),
     ],
 )
 def test_the_advice_is_said_in_a_sentence(found, said):
     assert sentence(found).startswith(said)
+
+
+@pytest.mark.parametrize(
+    'pictures, said',
+    [(1, ' 1 photo proves little: try at least 4.'), (3, ' 3 photos prove little: try at least 4.'), (4, ' exposed.')],
+)
+def test_few_photos_on_which_nothing_holds_are_said_to_prove_little(pictures, said):
+    assert sentence([entry(grade=COMES, exposed=1, pictures=pictures)]).endswith(said)
 
 
 def test_an_advice_that_mixes_says_that_it_cannot_be_undone():
@@ -277,13 +284,15 @@ def test_photos_come_back_and_the_command_says_so(photos, tmp_path, capsys, two_
     lines = said.out.splitlines()
     assert re.match('paper-rs: RS p 16, gap 0 +comes back .* 2 of 2 ', lines[1])
     assert any(line.startswith('Note: with 2 classes a guess is right in 50%') for line in lines)
-    assert any(line.startswith('None of these holds for your photos. The nearest is gapped-v1') for line in lines)
+    (none,) = [line for line in lines if line.startswith('None of these holds for your photos.')]
+    assert 'The nearest is gapped-v1' in none and none.endswith(' 2 photos prove little: try at least 4.')
     (shown,) = [line.rpartition(': ')[2] for line in lines if line.startswith('See what comes back')]
     assert shown == str(out / 'most_exposed.png')
     assert Image.open(shown).width > 3 * 96
     told = lines.index('- or, if the trainer may see as much as that picture shows, take the nearest setting:')
     assert lines[told - 4].startswith('Do not hand them over to somebody who must not see')
-    assert lines[told + 1 : -2][-1] == '  hii-mm encrypt PHOTOS PHOTOS-encrypted --key owner.key --preset gapped-v1'
+    assert lines[-4] == '  hii-mm encrypt PHOTOS PHOTOS-encrypted --key owner.key --preset gapped-v1'
+    assert lines[-3] == ALSO
     sweep = shlex.split(lines[told - 1])
     assert sweep[:3] == ['hii-mm', 'attack', 'PHOTOS'] and parsers()['attack'].parse_args(sweep[2:]).sweep == 'gap=0:3'
     assert lines[-2:] == [f'All pictures: {out / name}' for name in ('explore.html', 'report.html')]
@@ -304,6 +313,7 @@ def test_the_advised_command_encrypts(noise, tmp_path, capsys, monkeypatch):
     assert lines[start + 2] == (
         "  hii-mm encrypt 'my photos' 'my photos-encrypted' --key owner.key --preset paper-rs --fit crop"
     )
+    assert lines[start + 3] == ALSO
     for line in lines[start + 1 : start + 3]:
         words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", line)]
         assert main([*words[1:], *(['--quiet', '--workers', '1'] if 'encrypt' in words else [])]) == 0

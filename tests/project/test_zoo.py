@@ -3,11 +3,13 @@
 import json
 import re
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from helpers import ROOT
 
@@ -113,16 +115,26 @@ def test_the_weights_name_the_images_and_others_do_not(copy):
     torch.save(saved, copy / WEIGHTS)
     (found,) = zoo_spot.spot_problems(row, copy)
     assert re.match(r'top-1 is \d\.\d on 200 test images; 74.\d to 88.\d were expected of 81.40', found)
-    (copy / zoo_spot.SPOT).unlink()
-    assert list(zoo_spot.spot_problems(row, copy)) == [f'not checked: {zoo_spot.SPOT} is not here']
+    spot = zoo_spot.SPOTS['Fashion-MNIST']
+    (copy / spot).unlink()
+    assert list(zoo_spot.spot_problems(row, copy)) == [f'not checked: {spot} is not here']
 
 
 def test_the_spot_images_are_the_first_of_the_test_images():
     path = ROOT / 'data/fashion-mnist/t10k-images-idx3-ubyte'
-    with np.load(ROOT / zoo_spot.SPOT) as data:
-        assert data['images'].shape == (200, 28, 28) and set(data['labels']) == set(range(10))
-        if path.is_file():
-            assert data['images'].tobytes() == path.read_bytes()[16 : 16 + 200 * 784]
+    images, labels = zoo_spot.spot_images(ROOT / zoo_spot.SPOTS['Fashion-MNIST'])
+    assert images.shape == (200, 28, 28) and set(labels) == set(range(10))
+    if path.is_file():
+        assert images.tobytes() == path.read_bytes()[16 : 16 + 200 * 784]
+
+
+def test_the_spot_scenes_are_validation_images():
+    images, labels = zoo_spot.spot_images(ROOT / zoo_spot.SPOTS['FashionScene'])
+    assert images.shape == (200, 128, 128, 3) and Counter(labels) == dict.fromkeys(range(10), 20)
+    folders = sorted((ROOT / 'data/fashion-scene/val').glob('*'))
+    for k in range(0, len(folders) * 20, 20):  # the first of each class
+        plain = np.asarray(Image.open(sorted(folders[labels[k]].glob('*.png'))[0]).convert('RGB'))[..., ::-1]
+        assert np.abs(plain.astype(float) - images[k]).mean() < 6
 
 
 def test_mmpretrain_lists_every_row_and_loads_the_weights():

@@ -57,7 +57,8 @@ def test_positions_begin_as_sines_and_cosines_of_rows_and_columns():
     for row in range(3):
         for col in range(5):
             angles = [place / 100 ** (k / 3) for place in (col, row) for k in range(3)]
-            waves = [wave(angle) for part in (angles[:3], angles[3:]) for wave in (math.sin, math.cos) for angle in part]
+            halves = angles[:3], angles[3:]
+            waves = [wave(angle) for half in halves for wave in (math.sin, math.cos) for angle in half]
             assert table[row, col].tolist() == pytest.approx(waves, abs=1e-6)
 
 

@@ -14,7 +14,8 @@ EXACT = [(1.875, -1.25, 0.375)]  # Newton-Schulz of degree 5 that converges to s
 def change(kind, gradient, **options):
     """Return how one step of momentum 0 changes a matrix of zeros."""
     weight = nn.Parameter(torch.zeros_like(gradient))
-    optimizer = kind([weight], lr=1.0, momentum=0.0, nesterov=False, weight_decay=0.0, adjust_lr_fn='original', **options)
+    options |= dict(lr=1.0, momentum=0.0, nesterov=False, weight_decay=0.0, adjust_lr_fn='original')
+    optimizer = kind([weight], **options)
     weight.grad = gradient.clone()
     optimizer.step()
     return weight.detach()
