@@ -73,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(args: argparse.Namespace, found: Recommendation) -> int:
     """Print what was found; return the exit code."""
+    from ..recommendation.words import ALSO
+
     for line in found.report.skipped[:MOST_LINES]:
         console.warn(args.command, f'left out {line}')
     if len(found.report.skipped) > MOST_LINES:
@@ -87,6 +89,8 @@ def _print(args: argparse.Namespace, found: Recommendation) -> int:
         print(console.shown('\n'.join(['Run:', *_commands(args, found.flags)])))
     if found.nearest_flags is not None:
         print(console.shown('\n'.join(_what_now(args, found.nearest_flags))))
+    if found.flags is not None or found.nearest_flags is not None:
+        print(ALSO)
     pages = ['explore.html'] * found.report.explores + ['report.html']
     print(console.shown('\n'.join(f'All pictures: {Path(args.out) / page}' for page in pages)))
     if found.report.interrupted:

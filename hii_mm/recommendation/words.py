@@ -13,6 +13,7 @@ from .trial import Photos
 
 FEW = 10  # classes, from which on down a bag of pieces tells much
 NOT_MEASURED = 'not measured'
+ALSO = 'Encrypt the validation photos with the same options and the same key, into another output folder.'
 _HEAD = ('setting', 'what comes back', 'best attack', 'neighbours', 'photo found', 'exposed', 'pixels lost',
          'accuracy', 'size')  # fmt: skip
 _BOXES = ('objects kept', 'too small')
@@ -125,10 +126,13 @@ def sentence(found: Sequence[Tried]) -> str:
             f'No advice yet: little came back of {_count(most, "photo")}, and {LEAST} are needed. The same command '
             'with more --minutes or more photos goes on from here.'
         )
-    return (
+    pictures = _count(least.pictures, 'photo')
+    said = (
         f'None of these holds for your photos. The nearest is {_named(least)}: {least.grade}, '
-        f'{least.exposed} of {_count(least.pictures, "photo")} exposed.'
+        f'{least.exposed} of {pictures} exposed.'
     )
+    few = f' {pictures} {"proves" if least.pictures == 1 else "prove"} little: try at least {LEAST}.'
+    return said + few * (least.pictures < LEAST)
 
 
 def _named(one: Tried) -> str:
