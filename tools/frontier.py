@@ -23,6 +23,7 @@ Needs data/fashion-scene (tools/dataset_converters/fashion_scene.py).
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def parse_args() -> argparse.Namespace:
         )
         command.add_argument('--machine', metavar='TEXT', help='(the name of the processor)')
     table = commands.add_parser('table', help='print the table')
+    table.add_argument('--of', choices=['runs', 'trials', 'boxes'], default='runs', help='(%(default)s)')
     table.add_argument('--json', type=Path, metavar='FILE', help='write the rows, too')
     plot = commands.add_parser('plot', help='draw the plot')
     plot.add_argument('--file', type=Path, default=Path('docs/images/frontier.svg'), metavar='FILE')
@@ -88,18 +90,29 @@ def main() -> int:
 
         attack_all(args)
     else:
-        from frontier_show import plot, rows, table, write_rows
+        return show(args)
+    return 0
 
-        found = rows(args.out)
-        if not found:
-            print(f'frontier: no runs in {args.out}', file=sys.stderr)
-            return 2
-        if args.command == 'plot':
-            plot(found, args.file)
-        else:
-            print(table(found))
-            if args.json:
-                write_rows(found, args.json)
+
+def show(args: argparse.Namespace) -> int:
+    """Print, write or draw what was measured; return the exit code."""
+    from frontier_more import box_rows, trial_rows
+    from frontier_show import plot, rows, table, write_rows
+
+    kind = 'runs' if args.command == 'plot' else args.of
+    found = {'runs': rows, 'trials': trial_rows, 'boxes': box_rows}[kind](args.out)
+    if not found:
+        print(f'frontier: no {kind} in {args.out}', file=sys.stderr)
+        return 2
+    if args.command == 'plot':
+        plot(found, args.file)
+        return 0
+    if kind == 'runs':
+        print(table(found))
+    else:
+        print('\n'.join(json.dumps(row) for row in found))
+    if args.json:
+        write_rows(found, args.json, kind)
     return 0
 
 

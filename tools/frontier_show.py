@@ -33,7 +33,7 @@ def rows(folder: Path, audit: Path = AUDIT) -> list[Row]:
         own = sorted((run for run in runs if run['setting'] == name), key=lambda run: run['seed'])
         if own:
             found.append(
-                _merged(own) | _exposed(attacks.get(own[0]['scheme'])) | _audited(own[0]['scheme'], photographs)
+                _merged(own) | exposed(attacks.get(own[0]['scheme'])) | _audited(own[0]['scheme'], photographs)
             )
     plain = next((row['accuracy'] for row in found if row['setting'] == 'vit-plain'), None)
     for row in found:
@@ -78,7 +78,7 @@ def _best(attacks: list[Row], metric: str) -> Row:
     }
 
 
-def _exposed(found: Row | None) -> Row:
+def exposed(found: Row | None) -> Row:
     """Return what the best attack got on FashionScene."""
     if found is None:
         return {}
@@ -116,13 +116,20 @@ def _with_chance(row: Row, metric: str) -> str:
     return f'{row[metric]:.1%}' + ('' if chance is None else f' (chance {chance:.1%})')
 
 
-def write_rows(found: list[Row], path: Path) -> None:
-    """Write the json file of the documentation's tables."""
-    dates = sorted(row['date'] for row in found)
+COMMANDS = {
+    'runs': 'python tools/frontier.py run; python tools/frontier.py attack',
+    'trials': 'python tools/frontier.py try',
+    'boxes': 'python tools/frontier.py attack --data data/fashion-det --out zoo/frontier/boxes',
+}
+
+
+def write_rows(found: list[Row], path: Path, kind: str = 'runs') -> None:
+    """Write the json file of one of the documentation's tables: 'runs', 'trials' or 'boxes'."""
+    machines = dict.fromkeys(row['machine'] for row in found)
     head = {
-        'command': 'python tools/frontier.py run; python tools/frontier.py attack',
-        'date': dates[-1],
-        'machine': found[0]['machine'],
+        'command': COMMANDS[kind],
+        'date': max(row['date'] for row in found),
+        'machine': '; '.join(machines),
     }
     path.write_text(dump(head, found), encoding='utf-8')
 

@@ -19,6 +19,7 @@ from mmengine.registry import HOOKS, MODELS, DefaultScope
 from mmengine.runner import Runner
 
 from hii_mm.files import write_atomically
+from hii_mm.training.checkpoints import read_checkpoint
 
 BASE = {'plain': 'vit-plain', 'gap': 'rs-gap-2', 'mixed': 'rs-on-mi-gap-1'}
 TEACHER = 'vit-plain-seed0/epoch_6.pth'  # in the folder of the runs
@@ -53,7 +54,7 @@ class Distil(Hook):
 
 def answers(checkpoint: str, images: np.ndarray) -> np.ndarray:
     """Return the probabilities, float32 (N, classes), that a classifier gives images, uint8 (N, H, W, 3) BGR."""
-    found = torch.load(checkpoint, weights_only=True)
+    found = read_checkpoint(checkpoint)
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         model = MODELS.build(Config.fromstring(found['meta']['cfg'], '.py').model)
     model.load_state_dict(found['state_dict'])

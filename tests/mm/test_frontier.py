@@ -2,9 +2,11 @@
 
 import json
 
+import frontier_more
 import frontier_run
 import frontier_settings
 import frontier_show
+import frontier_trials
 import numpy as np
 import pytest
 from frontier_held import LoadHeldImage, hold
@@ -134,3 +136,46 @@ def test_nothing_to_show_and_no_data_are_said(tmp_path, call):
     assert 'no runs in' in frontier(call, tmp_path, None, 'table', code=2).stderr
     missing = frontier(call, tmp_path, tmp_path / 'none', 'run', code=2)
     assert 'run tools/dataset_converters/fashion_scene.py first' in missing.stderr
+
+
+def test_a_teacher_answers_beside_the_labels(data, tmp_path, call):
+    """The student learns from what a plain model says: its labels are the mean of both, and trials tell the gain."""
+    places = ('--work-dir', tmp_path / 'work', '--epochs')
+    frontier(call, tmp_path, data, 'run', '--settings', 'vit-plain', *places, 6)  # epoch_6.pth is the teacher
+    frontier(call, tmp_path, data, 'try', '--trials', 'base', 'teacher', 'keys', *places, 1)
+    names = sorted(path.name for path in (tmp_path / 'out/trials').iterdir())
+    assert names == ['base-gap.json', 'base-mixed.json', 'base-plain.json', *(f'{name}-{kind}.json' for name, kind in (
+        ('keys', 'gap'), ('keys', 'plain'), ('teacher', 'gap'), ('teacher', 'mixed')))]  # fmt: skip
+    base, *others = frontier_more.trial_rows(tmp_path / 'out')
+    assert base['trial'] == 'base' and base['accuracy']['rs-gap-2']['gain'] is None
+    assert {row['trial']: set(row['accuracy']) for row in others} == {
+        'keys': {'vit-plain', 'rs-gap-2'},
+        'teacher': {'rs-gap-2', 'rs-on-mi-gap-1'},
+    }
+    assert 'there are base, ' in frontier(call, tmp_path, data, 'try', '--trials', 'none', code=2).stderr
+
+    hook = frontier_trials.Distil(str(tmp_path / 'work/vit-plain-seed0/epoch_6.pth'), weight=0.25)
+    held = LoadHeldImage(str(data / 'train'))
+    scores = frontier_trials.answers(hook.teacher, held.images)
+    assert scores.shape == (64, 10) and scores.sum(1) == pytest.approx(np.ones(64), abs=1e-5)
+    mixed = hook._scored({'gt_label': 3}, scores[0])['gt_score']
+    assert mixed == pytest.approx(0.25 * scores[0] + 0.75 * np.eye(10)[3])
+
+
+def test_boxes_take_the_mean_of_their_seeds_and_their_attack(tmp_path):
+    figures = tmp_path / 'figures.json'
+    rows = [
+        dict(model=model, images=images, classes=1, epochs=8, seed=seed, AP=1.0, AP50=value)
+        for model, images, values in (
+            ('YOLOS-mini', 'plain', (20.0, 30.0)),
+            ('PatchDetector-mini', '16-pixel patches shuffled', (20.0,)),
+            ('PointingYOLOS-mini', '16-pixel patches shuffled', (0.0,)),
+            ('YOLOS-mini', 'shuffled within windows of 2 x 2 patches', (5.0,)),
+        )
+        for seed, value in enumerate(values)
+    ]
+    figures.write_text(json.dumps(dict(rows=rows, machine='a CPU', date='2026-11-29')))
+    write_attack(tmp_path / 'boxes', 'rs-gap-0', jigsaw=0.9)
+    plain, shuffled = frontier_more.box_rows(tmp_path, figures)
+    assert (plain['AP50'], plain['seeds'], plain['scheme'], 'surviving' in plain) == (25.0, 2, 'plain', False)
+    assert (shuffled['share'], shuffled['surviving'], shuffled['scheme']) == (0.8, 0.9, 'RS p 16, gap 0')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 from table_columns import (
@@ -94,6 +95,25 @@ def in_sets(*names: str) -> Any:
     return lambda rows: [row for name in names for row in rows if row['set'] == name]
 
 
+def accuracy_of(row: dict[str, Any]) -> str:
+    """Return an accuracy with its deviation over seeds, or of one seed the interval of its validation images."""
+    if row['deviation'] is not None:
+        return f'{row["accuracy"]:.1f} ± {row["deviation"]:.1f}'
+    return '{:.1f} [{:.1f}, {:.1f}]'.format(row['accuracy'], *row['interval'])
+
+
+def trial_of(setting: str) -> Callable[[dict[str, Any]], str]:
+    """Return what writes the accuracy of a trial on a setting, and what it gained."""
+
+    def cell(row: dict[str, Any]) -> str:
+        found = row['accuracy'].get(setting)
+        if found is None:
+            return ''
+        return f'{found["percent"]:.1f}' + ('' if found['gain'] is None else f' ({found["gain"]:+.1f})')
+
+    return cell
+
+
 TABLES = {
     'audit-scenes': Table(
         'audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('scenes', 'metrics.direct', attacks=DRAWING)
@@ -163,7 +183,7 @@ TABLES = {
             Column('model', 'model'),
             Column('seeds', lambda row: len(row['seeds'])),
             Column('epochs', 'epochs'),
-            Column('accuracy', lambda row: '{:.1f} [{:.1f}, {:.1f}]'.format(row['accuracy'], *row['interval'])),
+            Column('accuracy', accuracy_of),
             Column('of plain', 'share', '{:.1%}'),
             Column('right neighbours', chance_of('surviving')),
             Column('photo found', chance_of('photo')),
@@ -177,7 +197,7 @@ TABLES = {
             Column('images', 'scheme'),
             Column('neighbours put back', chance_of('audit_surviving')),
             Column('photo picked among 200', chance_of('audit_photo')),
-            Column('accuracy', 'accuracy', '{:.1f} %'),
+            Column('accuracy', accuracy_of),
             Column('of plain', 'share', '{:.0%}'),
         ),
         lambda rows: [row for row in rows if row['setting'] in FRONTIER],
@@ -189,6 +209,28 @@ TABLES = {
             Column('model', 'model'),
             Column('accuracy over the training', lambda row: ', '.join(f'{value:.1f}' for value in row['curve'])),
             Column('CPU seconds', 'cpu_seconds'),
+        ),
+    ),
+    'frontier-trials': Table(
+        'frontier_trials',
+        (
+            Column('change', 'change'),
+            Column('plain', trial_of('vit-plain')),
+            Column('RS, gap 2', trial_of('rs-gap-2')),
+            Column('RS on MI, gap 1', trial_of('rs-on-mi-gap-1')),
+        ),
+    ),
+    'frontier-boxes': Table(
+        'frontier_boxes',
+        (
+            Column('images', 'scheme'),
+            Column('model', 'model'),
+            Column('classes an object', 'classes'),
+            Column('seeds', 'seeds'),
+            Column('AP50', 'AP50', '{:.1f}'),
+            Column('of plain', 'share', '{:.0%}'),
+            Column('right neighbours', chance_of('surviving')),
+            Column('photo found', chance_of('photo')),
         ),
     ),
     'content-faces': Table(

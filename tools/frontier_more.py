@@ -1,0 +1,60 @@
+"""The other tables of the frontier: trials of the recipe, and boxes."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from frontier_settings import SETTINGS
+from frontier_show import exposed
+
+DETECTIONS = Path('docs/data/shuffled_det.json')
+IMAGES = {  # of the rows of DETECTIONS, and the setting whose attack is theirs
+    'plain': None,
+    '2 x 2 sub-patches of 16-pixel patches mixed': 'mi',
+    '16-pixel patches shuffled': 'rs-gap-0',
+}
+Row = dict[str, Any]
+
+
+def trial_rows(folder: Path) -> list[Row]:
+    """Return a row for each trial, with its accuracies and what it changed, in points; the recipe as it is first."""
+    runs = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(folder.glob('trials/*.json'))]
+    base = {run['setting']: run['accuracy'] for run in runs if run['trial'] == 'base'}
+    rows: dict[str, Row] = {}
+    for run in sorted(runs, key=lambda run: run['trial'] != 'base'):
+        setting = run['setting']
+        row = rows.setdefault(
+            run['trial'], {key: run[key] for key in ('trial', 'change', 'epochs', 'machine', 'date')} | {'accuracy': {}}
+        )
+        gain = None if run['trial'] == 'base' or setting not in base else round(run['accuracy'] - base[setting], 1)
+        row['accuracy'][setting] = {'percent': round(run['accuracy'], 1), 'gain': gain}
+    return list(rows.values())
+
+
+def box_rows(folder: Path, detections: Path = DETECTIONS) -> list[Row]:
+    """Return a row for each detector: the mean over its seeds, and the best attack on its pictures.
+
+    Args:
+        folder: with boxes/attacks/NAME.json, written by ``attack --data data/fashion-det --out FOLDER/boxes``.
+        detections: the figures of the detectors.
+    """
+    content = json.loads(detections.read_text(encoding='utf-8'))
+    groups: dict[tuple[str, str, int], list[Row]] = {}
+    for run in content['rows']:
+        if run['images'] in IMAGES and not run['model'].startswith('Pointing'):
+            groups.setdefault((run['model'], run['images'], run['classes']), []).append(run)
+    rows = []
+    for (model, images, classes), runs in groups.items():
+        setting = IMAGES[images]
+        scheme = SETTINGS[setting].built if setting else None
+        row = {'model': model, 'scheme': scheme.label if scheme else 'plain', 'classes': classes}
+        row |= {'epochs': runs[0]['epochs'], 'seeds': len(runs)}
+        row |= {key: round(statistics.mean(run[key] for run in runs), 1) for key in ('AP', 'AP50')}
+        path = folder / 'boxes' / 'attacks' / f'{setting}.json'
+        row |= exposed(json.loads(path.read_text(encoding='utf-8'))) if path.is_file() else {}
+        rows.append(row | {key: content[key] for key in ('machine', 'date')})
+    plain = next(row['AP50'] for row in rows if row['scheme'] == 'plain')
+    return [{**row, 'share': round(row['AP50'] / plain, 4)} for row in rows]
