@@ -11,11 +11,14 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from ..compat import find_stack
 from ..encryption import MasterKey, Scheme
 from ..encryption.checks import whole
 from ..errors import CheckpointError, MissingPackageError, StackError
 from ..files import StrPath
 from ..progress import Progress, silent
+from ..training.checkpoints import scheme_of_checkpoint
+from .matching import check_scheme
 from .pictures import Inputs, Source, find
 from .prediction import Prediction
 from .writing import Drawing
@@ -103,10 +106,26 @@ def stream(
     """Yield predictions as they are made, each with what it can be drawn on. Arguments as :func:`predict`."""
     whole('batch_size', batch_size, 1)
     sources = find(inputs, encrypted=encrypted, key=key, name_map=name_map)
+    _check_schemes(checkpoint, sources)
     engine = load(checkpoint, config, device, seed)
     for number, found in enumerate(engine.run(sources, batch_size), 1):
         yield found
         progress(number, len(sources), found[0].name)
+
+
+def _check_schemes(checkpoint: StrPath, sources: list[Source]) -> None:
+    """Refuse pictures of another scheme than a checkpoint names, before mm packages are imported, which takes long.
+
+    A checkpoint that names none is asked again when its config is read.
+    """
+    path, known = os.fspath(checkpoint), [source for source in sources if source.scheme is not None]
+    if not known or path.endswith(EXPORTED) or not os.path.isfile(path):
+        return
+    with _quiet():
+        find_stack()
+        scheme = scheme_of_checkpoint(path)
+    for source in known if scheme else ():
+        check_scheme(source, scheme)
 
 
 def load(

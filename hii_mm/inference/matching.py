@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..encryption import Scheme
 from ..errors import InvalidValueError
-from .pictures import Picture
+from .pictures import Picture, Source
 
 
 def check_picture(picture: Picture, scheme: Scheme | None) -> None:
@@ -22,7 +22,20 @@ def check_picture(picture: Picture, scheme: Scheme | None) -> None:
     if scheme is None:
         how = picture.scheme.label if picture.scheme else 'encrypted=True'
         raise InvalidValueError(f'{picture.name} is encrypted ({how}), but this model was trained on plain pictures')
-    if picture.scheme and picture.scheme.with_remainder('error') != scheme.with_remainder('error'):
+    check_scheme(picture, scheme)
+
+
+def check_scheme(found: Picture | Source, scheme: Scheme) -> None:
+    """Check that a picture is not known to be encrypted in another way than a model reads.
+
+    Args:
+        found: a picture, or where it comes from.
+        scheme: that the model reads.
+
+    Raises:
+        InvalidValueError: it is; the message names both schemes.
+    """
+    if found.scheme and found.scheme.with_remainder('error') != scheme.with_remainder('error'):
         raise InvalidValueError(
-            f'{picture.name} is encrypted with {picture.scheme.label}, but this model reads {scheme.label}'
+            f'{found.name} is encrypted with {found.scheme.label}, but this model reads {scheme.label}'
         )

@@ -71,10 +71,12 @@ class Source:
     Attributes:
         name: as :attr:`Picture.name`.
         load: reads it; raises HiiError or OSError if that fails.
+        scheme: as :attr:`Picture.scheme`.
     """
 
     name: str
     load: Callable[[], Picture]
+    scheme: Scheme | None = None
 
 
 def find(
@@ -225,7 +227,7 @@ class Copy:
 
     def source(self, name: str) -> Source:
         """Return one picture; ``name`` is that of its row."""
-        return Source(name, lambda: self._load(name))
+        return Source(name, lambda: self._load(name), self.settings.scheme)
 
     @functools.cached_property
     def rows(self) -> dict[str, Row]:

@@ -13,9 +13,11 @@ import hii_mm
 from helpers import ROOT
 from hii_mm.cli.main import main
 from hii_mm.errors import CannotDecryptError, CheckpointError, InvalidTypeError, InvalidValueError, SourceError
+from hii_mm.inference import api
 from hii_mm.inference.api import predict
 from hii_mm.inference.checkpoints import config_of
 from hii_mm.inference.classifier import HIIClassifier
+from hii_mm.training.checkpoints import SCHEME, steps_as_config
 
 
 def by_name(predictions):
@@ -92,6 +94,19 @@ def test_pictures_of_another_scheme_are_refused(checkpoints, copies, model, copy
         predict(checkpoints[model], copies / copy)
     with pytest.raises(InvalidValueError, match=why):
         predict(checkpoints[model], copies / copy / 'a.png')  # its manifest is found beside it
+
+
+def test_pictures_of_another_scheme_than_the_checkpoint_names_are_refused_before_the_model_is_built(
+    checkpoints, copies, tmp_path, monkeypatch
+):
+    content = torch.load(checkpoints['pevit'], weights_only=True)
+    content['meta'][SCHEME] = steps_as_config(hii_mm.Scheme(4))
+    torch.save(content, tmp_path / 'named.pth')
+    assert len(predict(tmp_path / 'named.pth', copies / 'rs4')) == 3
+    monkeypatch.setattr(api, 'load', lambda *given: pytest.fail('the model was built'))
+    for found in (copies / 'rs16', [copies / 'rs4', copies / 'rs16' / 'a.png']):
+        with pytest.raises(InvalidValueError, match='a.png is encrypted with RS p 16, gap 0, but this model reads RS'):
+            predict(tmp_path / 'named.pth', found)
 
 
 def test_an_encrypted_picture_is_never_taken_for_a_plain_one(checkpoints, copies):
