@@ -10,11 +10,9 @@ import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 
-@HOOKS.register_module()
 class HoldImages(Hook):
     """Let a run read its images from memory; its config, log and checkpoints are those of a run that reads files."""
 

@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import frontier_held  # noqa: F401 (registers HoldImages)
 import numpy as np
 import torch
+from frontier_held import HoldImages
 from frontier_settings import CONFIGS, OWN, SETTINGS
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 
 from hii_mm.attacks.report.about import processor
 from hii_mm.files import write_atomically
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 SIZE = (128, 128)  # of the images of FashionScene
 
 
-@HOOKS.register_module()
 class Curve(Hook):
     """Keep the accuracy after each epoch and the CPU time so far in WORK_DIR/curve.json, over interruptions."""
 
@@ -72,15 +70,24 @@ def run_all(args: argparse.Namespace) -> None:
 
 def train(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """Train one model, from its last whole epoch if there is one, and return its record."""
-    from mmengine.runner import Runner
-
     cfg = config(name, args.work_dir / f'{name}-seed{seed}', args.data, args.epochs)
     cfg.randomness = dict(seed=seed)
+    return record(name, seed, *trained(cfg), args.machine)
+
+
+def trained(cfg: Config, *hooks: Hook) -> tuple[Runner, list[dict[str, float]]]:
+    """Run a config, from its last whole epoch if there is one; return the runner and the accuracy after each epoch.
+
+    Images are held in memory. That and further hooks leave no trace in the config that the run keeps.
+    """
+    from mmengine.runner import Runner
+
     cfg.resume = True
     runner = Runner.from_cfg(cfg)
+    for hook in (HoldImages(), Curve(), *hooks):
+        runner.register_hook(hook)
     runner.train()
-    points = json.loads((Path(cfg.work_dir) / 'curve.json').read_text())
-    return record(name, seed, runner, points, args.machine)
+    return runner, json.loads((Path(cfg.work_dir) / 'curve.json').read_text())
 
 
 def config(name: str, work_dir: Path, data: Path, epochs: int | None = None) -> Config:
@@ -106,7 +113,6 @@ def config(name: str, work_dir: Path, data: Path, epochs: int | None = None) -> 
         cfg.model.backbone.patch_size = scheme.core_size[0]
         cfg.model.backbone.img_size = scheme.plan(SIZE, np.random.default_rng(0)).encrypted_shape
     cfg.test_dataloader = cfg.val_dataloader
-    cfg.custom_hooks = [*cfg.custom_hooks, dict(type='HoldImages'), dict(type='Curve')]
     return cfg
 
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from frontier_held import LoadHeldImage
-from frontier_run import config, record
+from frontier_run import config, record, trained
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model.weight_init import trunc_normal_
-from mmengine.registry import HOOKS, MODELS, DefaultScope
+from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
 
 from hii_mm.files import write_atomically
@@ -25,7 +25,6 @@ BASE = {'plain': 'vit-plain', 'gap': 'rs-gap-2', 'mixed': 'rs-on-mi-gap-1'}
 TEACHER = 'vit-plain-seed0/epoch_6.pth'  # in the folder of the runs
 
 
-@HOOKS.register_module()
 class Distil(Hook):
     """Mix the labels of training images with what a teacher says of the plain image, as the owner could hand over.
 
@@ -67,7 +66,6 @@ def answers(checkpoint: str, images: np.ndarray) -> np.ndarray:
     return torch.cat(said).numpy()
 
 
-@HOOKS.register_module()
 class BeginOtherwise(Hook):
     """Undo a part of the initialisation: 'positions' from a normal of .02, or 'keys' that differ from queries."""
 
@@ -87,42 +85,50 @@ class BeginOtherwise(Hook):
 
 
 class Trial(NamedTuple):
-    """A change to the runs of some settings (keys of :data:`BASE`)."""
+    """A change to the runs of some settings (keys of :data:`BASE`): of the config, or by a hook.
+
+    ``hook`` is made from the folder of the runs.
+    """
 
     words: str
     settings: str
-    change: Callable[[Config, Path], Any]
+    change: Callable[[Config], None] | None = None
+    hook: Callable[[Path], Hook] | None = None
 
 
-def _hook(**hook: Any) -> Callable[[Config, Path], Any]:
-    return lambda cfg, _: cfg.custom_hooks.append(hook)
+def _all_patches(cfg: Config) -> None:
+    cfg.model.backbone.patch_dropout = 0.0
 
 
-def _distil(cfg: Config, runs: Path) -> None:
-    cfg.custom_hooks.append(dict(type='Distil', teacher=str(runs / TEACHER)))
-
-
-def _adamw(cfg: Config, _: Path) -> None:
-    cfg.optim_wrapper.optimizer = dict(type='AdamW', lr=2e-3, weight_decay=0.05)
-
-
-def _layers(cfg: Config, _: Path) -> None:
+def _layers(cfg: Config) -> None:
     cfg.model.backbone.arch.num_layers = 3
 
 
+def _batches(cfg: Config) -> None:
+    cfg.train_dataloader.batch_size = 32
+
+
+def _adamw(cfg: Config) -> None:
+    cfg.optim_wrapper.optimizer = dict(type='AdamW', lr=2e-3, weight_decay=0.05)
+
+
+def _rate(value: float) -> Callable[[Config], None]:
+    return lambda cfg: cfg.optim_wrapper.optimizer.update(lr=value)
+
+
 TRIALS = {
-    'base': Trial('as it is', 'plain gap mixed', lambda cfg, _: None),
-    'positions': Trial('positions begin as random numbers', 'plain', _hook(type='BeginOtherwise', part='positions')),
-    'keys': Trial('keys begin apart from queries', 'plain gap', _hook(type='BeginOtherwise', part='keys')),
-    'all-patches': Trial(
-        'no patch is left out in training', 'plain gap', lambda cfg, _: cfg.model.backbone.update(patch_dropout=0.0)
-    ),
+    'base': Trial('as it is', 'plain gap mixed'),
+    'positions': Trial('positions begin as random numbers', 'plain', hook=lambda runs: BeginOtherwise('positions')),
+    'keys': Trial('keys begin apart from queries', 'plain gap', hook=lambda runs: BeginOtherwise('keys')),
+    'all-patches': Trial('no patch is left out in training', 'plain gap', _all_patches),
     'layers': Trial('three layers, not two', 'plain gap', _layers),
-    'batches': Trial('batches of 32, not 64', 'plain', lambda cfg, _: cfg.train_dataloader.update(batch_size=32)),
-    'slower': Trial('half the learning rate', 'plain', lambda cfg, _: cfg.optim_wrapper.optimizer.update(lr=5e-3)),
-    'faster': Trial('twice the learning rate', 'plain', lambda cfg, _: cfg.optim_wrapper.optimizer.update(lr=2e-2)),
+    'batches': Trial('batches of 32, not 64', 'plain', _batches),
+    'slower': Trial('half the learning rate', 'plain', _rate(5e-3)),
+    'faster': Trial('twice the learning rate', 'plain', _rate(2e-2)),
     'adamw': Trial('AdamW for all weights, with a rate of .002', 'plain', _adamw),
-    'teacher': Trial('a teacher of plain images answers, too', 'gap mixed', _distil),
+    'teacher': Trial(
+        'a teacher of plain images answers, too', 'gap mixed', hook=lambda runs: Distil(str(runs / TEACHER))
+    ),
 }
 
 
@@ -142,11 +148,11 @@ def try_all(args: argparse.Namespace) -> None:
 
 def tried(name: str, kind: str, args: argparse.Namespace) -> dict[str, Any]:
     """Train with a trial's change and return its record."""
-    work_dir = args.work_dir / f'trial-{name}-{kind}'
-    cfg = config(BASE[kind], work_dir, args.data, args.epochs)
-    cfg.randomness, cfg.resume = dict(seed=0), True
-    TRIALS[name].change(cfg, args.work_dir)
-    runner = Runner.from_cfg(cfg)
-    runner.train()
-    points = json.loads((work_dir / 'curve.json').read_text())
-    return {'trial': name, 'change': TRIALS[name].words, **record(BASE[kind], 0, runner, points, args.machine)}
+    trial = TRIALS[name]
+    cfg = config(BASE[kind], args.work_dir / f'trial-{name}-{kind}', args.data, args.epochs)
+    cfg.randomness = dict(seed=0)
+    if trial.change:
+        trial.change(cfg)
+    hooks = [trial.hook(args.work_dir)] if trial.hook else []
+    found = record(BASE[kind], 0, *trained(cfg, *hooks), args.machine)
+    return {'trial': name, 'change': trial.words, **found}
