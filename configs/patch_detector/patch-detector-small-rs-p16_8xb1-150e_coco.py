@@ -5,8 +5,10 @@ _base_ = '../yolos/yolos-small_8xb1-150e_coco.py'
 
 max_epochs = 150
 shuffle = dict(type='PatchShuffle', patch_size=16, remainder='crop')
+shuffle_test = dict(shuffle, return_permutation=True)
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'gt_instance_ids', 'gt_ignore_flags')
 pack = dict(type='PackDetInputs', meta_keys=meta_keys)
+pack_test = dict(pack, meta_keys=(*meta_keys, 'permutation'))
 
 model = dict(
     _delete_=True,
@@ -26,14 +28,7 @@ optim_wrapper = dict(
 )
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_pipeline[:-1], shuffle, pack]))
 val_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            *_base_.test_pipeline[:-2],
-            dict(shuffle, return_permutation=True),
-            _base_.test_pipeline[-2],
-            dict(pack, meta_keys=(*meta_keys, 'permutation')),
-        ]
-    )
+    dataset=dict(pipeline=[*_base_.test_pipeline[:-2], shuffle_test, _base_.test_pipeline[-2], pack_test])
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(type='ShuffledCocoMetric', patch_size=16)

@@ -8,22 +8,13 @@ model = dict(
 )
 
 shuffle = dict(type='PatchShuffle', preset='gapped-v1')
+shuffle_test = dict(shuffle, return_permutation=True)
 train_dataloader = dict(
     dataset=dict(
         pipeline=[_base_.load, _base_.annotate, _base_.resize, _base_.flip, _base_.distort, shuffle, _base_.pack]
     )
 )
-val_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            _base_.load,
-            _base_.resize,
-            dict(shuffle, return_permutation=True),
-            _base_.annotate,
-            _base_.pack,
-        ]
-    )
-)
+val_dataloader = dict(dataset=dict(pipeline=[_base_.load, _base_.resize, shuffle_test, _base_.annotate, _base_.pack]))
 test_dataloader = val_dataloader
 val_evaluator = dict(gap=4)
 test_evaluator = val_evaluator

@@ -9,22 +9,14 @@ model = dict(
 
 mix = dict(type='PatchMixup', preset='mixed-v1')
 shuffle = dict(type='PatchShuffle', preset='mixed-v1')
+shuffle_test = dict(shuffle, return_permutation=True)
 train_dataloader = dict(
     dataset=dict(
         pipeline=[_base_.load, _base_.annotate, _base_.resize, _base_.flip, _base_.distort, mix, shuffle, _base_.pack]
     )
 )
 val_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            _base_.load,
-            _base_.resize,
-            mix,
-            dict(shuffle, return_permutation=True),
-            _base_.annotate,
-            _base_.pack,
-        ]
-    )
+    dataset=dict(pipeline=[_base_.load, _base_.resize, mix, shuffle_test, _base_.annotate, _base_.pack])
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(patch_size=8, gap=1)

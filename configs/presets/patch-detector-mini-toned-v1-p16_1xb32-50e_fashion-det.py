@@ -8,21 +8,12 @@ model = dict(
 )
 
 shuffle = dict(type='PatchShuffle', preset='toned-v1')
+shuffle_test = dict(shuffle, return_permutation=True)
 # without PhotoMetricDistortion: it returns float32, and tone takes integers; tone changes colours itself
 train_dataloader = dict(
     dataset=dict(pipeline=[_base_.load, _base_.annotate, _base_.resize, _base_.flip, shuffle, _base_.pack])
 )
-val_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            _base_.load,
-            _base_.resize,
-            dict(shuffle, return_permutation=True),
-            _base_.annotate,
-            _base_.pack,
-        ]
-    )
-)
+val_dataloader = dict(dataset=dict(pipeline=[_base_.load, _base_.resize, shuffle_test, _base_.annotate, _base_.pack]))
 test_dataloader = val_dataloader
 val_evaluator = dict(gap=2)
 test_evaluator = val_evaluator

@@ -7,17 +7,10 @@ model = dict(data_preprocessor=dict(pad_size_divisor=6), backbone=dict(patch_siz
 
 mix = dict(type='PatchMixup', preset='mixed-v1', remainder='crop')
 shuffle = dict(type='PatchShuffle', preset='mixed-v1')
+shuffle_test = dict(shuffle, return_permutation=True)
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_pipeline[:-1], mix, shuffle, _base_.pack]))
 val_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            *_base_.test_pipeline[:-2],
-            mix,
-            dict(shuffle, return_permutation=True),
-            _base_.test_pipeline[-2],
-            dict(_base_.pack, meta_keys=(*_base_.meta_keys, 'permutation')),
-        ]
-    )
+    dataset=dict(pipeline=[*_base_.test_pipeline[:-2], mix, shuffle_test, _base_.test_pipeline[-2], _base_.pack_test])
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(patch_size=8, gap=1)

@@ -6,16 +6,10 @@ _base_ = '../patch_detector/patch-detector-small-rs-p16_8xb1-150e_coco.py'
 model = dict(data_preprocessor=dict(pad_size_divisor=12), backbone=dict(patch_size=12))  # of the encrypted image
 
 shuffle = dict(type='PatchShuffle', preset='toned-v1', remainder='crop')
+shuffle_test = dict(shuffle, return_permutation=True)
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_pipeline[:-1], shuffle, _base_.pack]))
 val_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            *_base_.test_pipeline[:-2],
-            dict(shuffle, return_permutation=True),
-            _base_.test_pipeline[-2],
-            dict(_base_.pack, meta_keys=(*_base_.meta_keys, 'permutation')),
-        ]
-    )
+    dataset=dict(pipeline=[*_base_.test_pipeline[:-2], shuffle_test, _base_.test_pipeline[-2], _base_.pack_test])
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(gap=2)
