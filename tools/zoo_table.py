@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo_speed
+from frontier_settings import OWN
 from zoo_rows import PLAIN, ROOT, Row, read_rows
 
 from hii_mm.files import write_atomically
@@ -18,6 +19,7 @@ DATA = 'docs/data'
 ATTACKED = (  # where a setting was attacked: file, set of pictures, and what the table calls them
     ('zoo_attacks', 'fashion-mnist', 'Fashion-MNIST'),
     ('audit', 'gcompris', 'photographs'),
+    ('audit', 'tone-gcompris', 'photographs'),
     ('audit', 'scenes', 'scenes'),
     ('audit', 'sweep', 'scenes'),
 )
@@ -103,6 +105,9 @@ def _seeds(root: Path) -> dict[str, str]:
         runs.setdefault(Path(row['config']).stem, []).extend(row['seeds'])
     for row in _read(root, 'fashion_det'):
         runs.setdefault(Path(row['config']).stem, []).append(row['AP'])
+    for row in _read(root, 'frontier'):
+        if row['setting'] in OWN:
+            runs[Path(OWN[row['setting']]).stem] = row['seeds']
     return {
         stem: f'{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} ({len(values)} seeds)'
         for stem, values in runs.items()
