@@ -74,7 +74,8 @@ def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, An
         unfinished = path.with_name(f'{path.name}.part').is_file()
         train_attack('context', public, scheme, path, steps=args.steps, size=size, resume=unfinished)
     curve = torch.load(path, weights_only=True)['curve']
-    return {'file': path, 'photos': len(public), 'curve': [curve[k] for k in range(4, len(curve), 5)]}
+    points = [{key: round(value, 3) for key, value in curve[k].items()} for k in range(4, len(curve), 5)]
+    return {'file': path, 'photos': len(public), 'curve': points}
 
 
 def attacked(

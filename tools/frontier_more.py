@@ -54,7 +54,10 @@ def box_rows(folder: Path, detections: Path = DETECTIONS) -> list[Row]:
         row |= {'epochs': runs[0]['epochs'], 'seeds': len(runs)}
         row |= {key: round(statistics.mean(run[key] for run in runs), 1) for key in ('AP', 'AP50')}
         path = folder / 'boxes' / 'attacks' / f'{setting}.json'
-        row |= exposed(json.loads(path.read_text(encoding='utf-8'))) if path.is_file() else {}
-        rows.append(row | {key: content[key] for key in ('machine', 'date')})
+        row |= {key: content[key] for key in ('machine', 'date')}
+        if path.is_file():
+            attack = json.loads(path.read_text(encoding='utf-8'))
+            row |= exposed(attack) | {'machine': f'{content["machine"]}; attacks on {attack["machine"]}'}
+        rows.append(row)
     plain = next(row['AP50'] for row in rows if row['scheme'] == 'plain')
     return [{**row, 'share': round(row['AP50'] / plain, 4)} for row in rows]

@@ -99,7 +99,9 @@ def write_attack(folder, name, **found):
         for attack, share in found.items()
     ]
     scheme = frontier_settings.SETTINGS[name].built.label
-    (folder / 'attacks' / f'{name}.json').write_text(json.dumps(dict(scheme=scheme, images=4, attacks=rows)))
+    (folder / 'attacks' / f'{name}.json').write_text(
+        json.dumps(dict(scheme=scheme, images=4, attacks=rows, machine='a CPU'))
+    )
 
 
 def test_rows_merge_seeds_and_take_the_best_attack(tmp_path, call):

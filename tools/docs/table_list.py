@@ -95,6 +95,15 @@ def in_sets(*names: str) -> Any:
     return lambda rows: [row for name in names for row in rows if row['set'] == name]
 
 
+def _in_order(row: dict[str, Any]) -> int:
+    return FRONTIER.index(row['setting'])
+
+
+def by_accuracy(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of frontier.json, the most accurate ones first."""
+    return sorted(rows, key=lambda row: -row['accuracy'])
+
+
 def accuracy_of(row: dict[str, Any]) -> str:
     """Return an accuracy with its deviation over seeds, or of one seed the interval of its validation images."""
     if row['deviation'] is not None:
@@ -190,6 +199,7 @@ TABLES = {
             Column('neighbours, photographs of 224', chance_of('audit_surviving')),
             Column('photo found, photographs of 224', chance_of('audit_photo')),
         ),
+        by_accuracy,
     ),
     'frontier-short': Table(
         'frontier',
@@ -200,7 +210,7 @@ TABLES = {
             Column('accuracy', accuracy_of),
             Column('of plain', 'share', '{:.0%}'),
         ),
-        lambda rows: [row for row in rows if row['setting'] in FRONTIER],
+        lambda rows: sorted((row for row in rows if row['setting'] in FRONTIER), key=_in_order),
     ),
     'frontier-curves': Table(
         'frontier',
@@ -210,6 +220,7 @@ TABLES = {
             Column('accuracy over the training', lambda row: ', '.join(f'{value:.1f}' for value in row['curve'])),
             Column('CPU seconds', 'cpu_seconds'),
         ),
+        by_accuracy,
     ),
     'frontier-trials': Table(
         'frontier_trials',
