@@ -167,10 +167,10 @@ def plot(found: list[Row], path: Path) -> None:
 
 
 def _label(axes: Any, found: list[Row]) -> None:
-    """Write the schemes beside their points: to the left in the right half, and away from the label above."""
-    last = {'left': math.inf, 'right': math.inf}  # height of the label above, on either side
+    """Write the schemes beside their points: to the left in the right half, and below the label above."""
+    last = math.inf  # height of the label above
     for row in sorted(found, key=lambda row: -row['accuracy']):
         side = 'left' if row['surviving'] < 0.55 else 'right'
-        last[side] = min(row['accuracy'] + 0.5, last[side] - 2.2)
+        last = min(row['accuracy'] + 0.5, last - 2.2)
         where = 100 * row['surviving'] + (1.2 if side == 'left' else -1.2)
-        axes.text(where, last[side], row['scheme'], fontsize=8, ha=side, va='center')
+        axes.text(where, last, row['scheme'], fontsize=8, ha=side, va='center')
