@@ -115,6 +115,30 @@ def chance_of(metric: str) -> Callable[[Row], str | None]:
     return text
 
 
+def by_accuracy(rows: list[Row]) -> list[Row]:
+    """Return the rows of frontier.json, the most accurate ones first."""
+    return sorted(rows, key=lambda row: -row['accuracy'])
+
+
+def accuracy_of(row: Row) -> str:
+    """Return an accuracy with its deviation over seeds, or of one seed the interval of its validation images."""
+    if row['deviation'] is not None:
+        return f'{row["accuracy"]:.1f} ± {row["deviation"]:.1f}'
+    return '{:.1f} [{:.1f}, {:.1f}]'.format(row['accuracy'], *row['interval'])
+
+
+def trial_of(setting: str) -> Callable[[Row], str]:
+    """Return what writes the accuracy of a trial on a setting, and what it gained."""
+
+    def cell(row: Row) -> str:
+        found = row['accuracy'].get(setting)
+        if found is None:
+            return ''
+        return f'{found["percent"]:.1f}' + ('' if found['gain'] is None else f' ({found["gain"]:+.1f})')
+
+    return cell
+
+
 def of_set(name: str, *fields: str, settings: tuple[str, ...] = (), attacks: tuple[str, ...] = ()) -> Any:
     """Select the rows of a set of photographs that have all of some fields, of some settings and attacks."""
     return lambda rows: [

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Callable
 from typing import Any
 
 from table_columns import (
     Column,
     Link,
     Table,
+    accuracy_of,
     best,
     between,
+    by_accuracy,
     by_seed,
     chance_of,
     command,
@@ -30,6 +31,7 @@ from table_columns import (
     seed_of,
     strongest,
     tenth,
+    trial_of,
     zoo,
 )
 
@@ -97,30 +99,6 @@ def in_sets(*names: str) -> Any:
 
 def _in_order(row: dict[str, Any]) -> int:
     return FRONTIER.index(row['setting'])
-
-
-def by_accuracy(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of frontier.json, the most accurate ones first."""
-    return sorted(rows, key=lambda row: -row['accuracy'])
-
-
-def accuracy_of(row: dict[str, Any]) -> str:
-    """Return an accuracy with its deviation over seeds, or of one seed the interval of its validation images."""
-    if row['deviation'] is not None:
-        return f'{row["accuracy"]:.1f} ± {row["deviation"]:.1f}'
-    return '{:.1f} [{:.1f}, {:.1f}]'.format(row['accuracy'], *row['interval'])
-
-
-def trial_of(setting: str) -> Callable[[dict[str, Any]], str]:
-    """Return what writes the accuracy of a trial on a setting, and what it gained."""
-
-    def cell(row: dict[str, Any]) -> str:
-        found = row['accuracy'].get(setting)
-        if found is None:
-            return ''
-        return f'{found["percent"]:.1f}' + ('' if found['gain'] is None else f' ({found["gain"]:+.1f})')
-
-    return cell
 
 
 TABLES = {
