@@ -24,6 +24,9 @@ endif
 .venv-%/.ready: setup.py requirements/%.txt tools/dev/setup_env.sh
 	bash tools/dev/setup_env.sh $* .venv-$*
 
+# without bytecode every process compiles torch and the mm packages again, half a minute each
+unexport PYTHONDONTWRITEBYTECODE
+
 # one thread a process: tiny models train many times slower with more on a busy machine
 test test-owner: export OMP_NUM_THREADS ?= 1
 

@@ -2,6 +2,7 @@
 
     python tools/frontier.py run [--settings NAME ...] [--seeds 0 1 2] [--epochs 6]
     python tools/frontier.py attack [--settings NAME ...] [--images 50] [--steps N]
+    python tools/frontier.py bag [--settings NAME ...]
     python tools/frontier.py try [--trials NAME ...] [--epochs 2]
     python tools/frontier.py table
     python tools/frontier.py plot
@@ -9,8 +10,10 @@
 ``run`` trains a recogniser for each setting and seed, one after the other, and
 writes zoo/frontier/NAME-seedN.json. ``attack`` attacks validation images of each scheme
 and writes zoo/frontier/attacks/NAME.json; with --steps it trains the attack
-context on training images of the scheme, where else it takes the checkpoint
-that is shipped for it, if any. ``try`` trains with changes of the recipe and
+context on training images of the scheme and writes NAME-trained.json, where
+else it takes the checkpoint that is shipped for it, if any. ``bag`` names the
+items of images from their pieces in no order, linearly, and writes bags/NAME.json.
+``try`` trains with changes of the recipe and
 writes zoo/frontier/trials/NAME-SETTING.json. What is there already is left alone, and a run
 that was interrupted goes on behind its last whole epoch, so that both may be
 ended and called again at any time. ``table`` prints Markdown, and with --json
@@ -31,6 +34,7 @@ from frontier_settings import SETTINGS
 
 RUNS = Path('zoo/frontier')
 ATTACKS = ['identity', 'jigsaw', 'context', 'mixup-inverse']
+KINDS = ['runs', 'trials', 'boxes', 'longer', 'noise']
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,20 +53,27 @@ def parse_args() -> argparse.Namespace:
     attack.add_argument(
         '--steps', type=int, default=0, metavar='N', help='train context on FashionScene; 0: as it is shipped'
     )
+    bag = commands.add_parser('bag', help='name items from bags of pieces')
     for command in (run, attack):
+        command.add_argument(
+            '--noise', type=float, default=0.0, metavar='SIGMA', help='of the encrypted values, 8 bits (%(default)s)'
+        )
+    for command in (run, attack, bag):
         command.add_argument('--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS), metavar='NAME')
-    for command in (run, trial, attack):
+    for command in (run, trial, attack, bag):
         command.add_argument('--data', type=Path, default=Path('data/fashion-scene'), metavar='DIR')
         command.add_argument(
             '--work-dir', type=Path, default=Path('work_dirs/frontier'), metavar='DIR', help='(%(default)s)'
         )
         command.add_argument('--machine', metavar='TEXT', help='(the name of the processor)')
     table = commands.add_parser('table', help='print the table')
-    table.add_argument('--of', choices=['runs', 'trials', 'boxes'], default='runs', help='(%(default)s)')
+    table.add_argument(
+        '--of', choices=['runs', 'trials', 'boxes', 'longer', 'noise'], default='runs', help='(%(default)s)'
+    )
     table.add_argument('--json', type=Path, metavar='FILE', help='write the rows, too')
     plot = commands.add_parser('plot', help='draw the plot')
     plot.add_argument('--file', type=Path, default=Path('docs/images/frontier.svg'), metavar='FILE')
-    for command in (run, trial, attack, table, plot):
+    for command in (run, trial, attack, bag, table, plot):
         command.add_argument('--out', type=Path, default=RUNS, metavar='DIR', help='of the json files (%(default)s)')
     return parser.parse_args()
 
@@ -70,8 +81,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Do what the arguments say; return the exit code."""
     args = parse_args()
-    if args.command in ('run', 'try', 'attack') and not args.data.is_dir():
+    if args.command in ('run', 'try', 'attack', 'bag') and not args.data.is_dir():
         print(f'frontier: no folder {args.data}; run tools/dataset_converters/fashion_scene.py first', file=sys.stderr)
+        return 2
+    if getattr(args, 'noise', 0) and (mixed := [name for name in args.settings if SETTINGS[name].mixes]):
+        print(f'frontier: --noise takes settings without mixing, got {", ".join(mixed)}', file=sys.stderr)
         return 2
     if args.command == 'run':
         from frontier_run import run_all
@@ -89,6 +103,10 @@ def main() -> int:
         from frontier_attack import attack_all
 
         attack_all(args)
+    elif args.command == 'bag':
+        from frontier_bag import bag_all
+
+        bag_all(args)
     else:
         return show(args)
     return 0
@@ -96,11 +114,12 @@ def main() -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Print, write or draw what was measured; return the exit code."""
-    from frontier_more import box_rows, trial_rows
+    from frontier_more import box_rows, longer_rows, noise_rows, trial_rows
     from frontier_show import plot, rows, table, write_rows
 
     kind = 'runs' if args.command == 'plot' else args.of
-    found = {'runs': rows, 'trials': trial_rows, 'boxes': box_rows}[kind](args.out)
+    kinds = {'runs': rows, 'trials': trial_rows, 'boxes': box_rows, 'longer': longer_rows, 'noise': noise_rows}
+    found = kinds[kind](args.out)
     if not found:
         print(f'frontier: no {kind} in {args.out}', file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 sys.path.append(str(Path(__file__).parent / 'docs'))  # ends of the path: nothing there hides a package
@@ -27,18 +28,21 @@ PUBLIC = 2000  # training images that the attack context learns from
 
 
 def attack_all(args: argparse.Namespace) -> None:
-    """Attack each scheme, unless its json is there."""
+    """Attack each scheme, unless its json is there: NAME.json, or NAME-trained.json with --steps."""
     folder = args.out / 'attacks'
     folder.mkdir(parents=True, exist_ok=True)
     shown, gallery = sample(args.data / 'val', args.images)
+    if args.noise:
+        shown, gallery = (noisy(files, args) for files in (shown, gallery))
     for name in args.settings:
-        path, scheme = folder / f'{name}.json', SETTINGS[name].built
-        if scheme is None:
+        scheme = SETTINGS[name].built
+        if scheme is None or (args.steps and not scheme.shuffle):
             continue
+        path = folder / (f'{name}-trained.json' if args.steps else f'{name}.json')
         if path.is_file():
             print(f'frontier: {path} is there already')
             continue
-        context = learned(name, scheme, args) if args.steps and scheme.shuffle else None
+        context = learned(name, scheme, args) if args.steps else None
         record = attacked(name, scheme, shown, gallery, context, args)
         write_atomically(path, (json.dumps(record, indent=1) + '\n').encode())
         print(f'frontier: {path}: {sum(row["seconds"] * row["runs"] for row in record["attacks"]):.0f} s', flush=True)
@@ -57,6 +61,25 @@ def spread(files: list[Path], count: int) -> list[Path]:
     return [files[k * len(files) // count] for k in range(count)]
 
 
+def noisy(files: list[Path], args: argparse.Namespace) -> list[Path]:
+    """Write files with noise into the folder of the runs; a shuffle of them is the noisy shuffle."""
+    folder, rng = args.work_dir / f'noise-{args.noise:g}', np.random.default_rng(0)
+    made = []
+    for path in files:
+        own = folder / path.relative_to(args.data)
+        own.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as image:
+            Image.fromarray(with_noise(np.array(image.convert('RGB')), args.noise, rng)).save(own)
+        made.append(own)
+    return made
+
+
+def with_noise(image: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
+    """Return a uint8 image with normal noise of each value, rounded and clipped to [0, 255]."""
+    noise = rng.standard_normal(image.shape, np.float32) * np.float32(deviation)
+    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+
+
 def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, Any]:
     """Train the attack context on training images under a scheme, unless that was done, and return what is kept of it.
 
@@ -67,6 +90,8 @@ def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, An
 
     path = args.work_dir / f'context-{name}-{args.steps}.pt'
     public = spread(sorted((args.data / 'train').rglob('*.png')), PUBLIC)
+    if args.noise:
+        public = noisy(public, args)
     if not path.is_file():
         with Image.open(public[0]) as first:
             size = first.width
@@ -96,6 +121,7 @@ def attacked(
         'scheme': scheme.label,
         'images': len(shown),
         'gallery': len(shown) + len(gallery),
+        'noise': args.noise,
         'context': context,
         'attacks': [row for setting in report.data['settings'] for row in rows_of(setting)],
         'not_run': [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from frontier_settings import SETTINGS
-from frontier_show import exposed
+from frontier_show import exposed, rows
 
 DETECTIONS = Path('docs/data/shuffled_det.json')
 IMAGES = {  # of the rows of DETECTIONS, and the setting whose attack is theirs
@@ -23,15 +23,38 @@ def trial_rows(folder: Path) -> list[Row]:
     """Return a row for each trial, with its accuracies and what it changed, in points; the recipe as it is first."""
     runs = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(folder.glob('trials/*.json'))]
     base = {run['setting']: run['accuracy'] for run in runs if run['trial'] == 'base'}
-    rows: dict[str, Row] = {}
+    found: dict[str, Row] = {}
     for run in sorted(runs, key=lambda run: run['trial'] != 'base'):
         setting = run['setting']
-        row = rows.setdefault(
+        row = found.setdefault(
             run['trial'], {key: run[key] for key in ('trial', 'change', 'epochs', 'machine', 'date')} | {'accuracy': {}}
         )
         gain = None if run['trial'] == 'base' or setting not in base else round(run['accuracy'] - base[setting], 1)
         row['accuracy'][setting] = {'percent': round(run['accuracy'], 1), 'gain': gain}
-    return list(rows.values())
+    return list(found.values())
+
+
+def longer_rows(folder: Path) -> list[Row]:
+    """Return a row for each setting of FOLDER/longer; ``before`` is what it had after fewer epochs."""
+    before = {row['setting']: row for row in rows(folder)}
+    return [
+        {**row, 'before': {key: before[row['setting']][key] for key in ('epochs', 'accuracy', 'share')}}
+        for row in rows(folder / 'longer')
+        if row['setting'] in before
+    ]
+
+
+def noise_rows(folder: Path) -> list[Row]:
+    """Return the rows of each setting that has runs with noise, in FOLDER/noise-SIGMA: without noise, then with it."""
+    plain = rows(folder)
+    whole = next((row['accuracy'] for row in plain if row['setting'] == 'vit-plain'), None)
+    found = [(path.name.removeprefix('noise-'), row) for path in sorted(folder.glob('noise-*')) for row in rows(path)]
+    names = {row['setting'] for _, row in found}
+    shown = [row for row in plain if row['setting'] in names]
+    for sigma, row in found:
+        share = None if whole is None else round(row['accuracy'] / whole, 4)
+        shown.append({**row, 'scheme': f'{row["scheme"]}, noise {sigma}', 'share': share})
+    return sorted(shown, key=lambda row: (row['setting'], row['scheme']))
 
 
 def box_rows(folder: Path, detections: Path = DETECTIONS) -> list[Row]:
@@ -46,7 +69,7 @@ def box_rows(folder: Path, detections: Path = DETECTIONS) -> list[Row]:
     for run in content['rows']:
         if run['images'] in IMAGES and not run['model'].startswith('Pointing'):
             groups.setdefault((run['model'], run['images'], run['classes']), []).append(run)
-    rows = []
+    found = []
     for (model, images, classes), runs in groups.items():
         setting = IMAGES[images]
         scheme = SETTINGS[setting].built if setting else None
@@ -57,7 +80,7 @@ def box_rows(folder: Path, detections: Path = DETECTIONS) -> list[Row]:
         row |= {key: content[key] for key in ('machine', 'date')}
         if path.is_file():
             attack = json.loads(path.read_text(encoding='utf-8'))
-            row |= exposed(attack) | {'machine': f'{content["machine"]}; attacks on {attack["machine"]}'}
-        rows.append(row)
-    plain = next(row['AP50'] for row in rows if row['scheme'] == 'plain')
-    return [{**row, 'share': round(row['AP50'] / plain, 4)} for row in rows]
+            row |= exposed([attack]) | {'machine': f'{content["machine"]}; attacks on {attack["machine"]}'}
+        found.append(row)
+    plain = next(row['AP50'] for row in found if row['scheme'] == 'plain')
+    return [{**row, 'share': round(row['AP50'] / plain, 4)} for row in found]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from frontier_attack import with_noise
 from frontier_held import HoldImages
 from frontier_settings import CONFIGS, OWN, SETTINGS
 from mmengine.hooks import Hook
@@ -54,6 +55,22 @@ class Curve(Hook):
         )
 
 
+class AddNoise(Hook):
+    """Add normal noise to the encrypted images of training and validation, of a deviation in values of 8 bits."""
+
+    def __init__(self, deviation: float) -> None:
+        self.deviation, self.rng = deviation, np.random.default_rng(0)
+
+    def before_train(self, runner: Runner) -> None:
+        """Put it before the last step, which packs."""
+        for loop in (runner.train_loop, runner.val_loop):
+            loop.dataloader.dataset.pipeline.transforms.insert(-1, self.noisy)
+
+    def noisy(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return the sample with noise."""
+        return {**results, 'img': with_noise(results['img'], self.deviation, self.rng)}
+
+
 def run_all(args: argparse.Namespace) -> None:
     """Train each setting with each seed, unless its json is there."""
     args.out.mkdir(parents=True, exist_ok=True)
@@ -72,7 +89,8 @@ def train(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """Train one model, from its last whole epoch if there is one, and return its record."""
     cfg = config(name, args.work_dir / f'{name}-seed{seed}', args.data, args.epochs)
     cfg.randomness = dict(seed=seed)
-    return record(name, seed, *trained(cfg), args.machine)
+    hooks = [AddNoise(args.noise)] if args.noise else []
+    return {**record(name, seed, *trained(cfg, *hooks), args.machine), 'noise': args.noise}
 
 
 def trained(cfg: Config, *hooks: Hook) -> tuple[Runner, list[dict[str, float]]]:

@@ -36,6 +36,11 @@ class Setting(NamedTuple):
 
         return None if self.scheme is None else Scheme(**self.scheme)
 
+    @property
+    def mixes(self) -> bool:
+        """Whether sub-patches are mixed."""
+        return self.scheme is not None and self.scheme['strategy'] in ('mixup', 'both')
+
 
 def _rs(**options: Any) -> Setting:
     return Setting(PEVIT, dict(strategy='shuffle', **options))
@@ -69,6 +74,8 @@ SETTINGS = {
     'rs-window-2': _rs(window=2),
     'rs-window-4': _rs(window=4),
     'rs-p8-gap-1': _rs(patch_size=8, gap=1),
+    'rs-p8-gap-2': _rs(patch_size=8, gap=2),
+    'rs-p8-gap-1-tone': _rs(patch_size=8, gap=1, tone=True),
     'rs-p8-gap-0': _rs(patch_size=8),
     'pevit-plain': Setting(PEVIT, None),
 }

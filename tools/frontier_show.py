@@ -22,19 +22,20 @@ def rows(folder: Path, audit: Path = AUDIT) -> list[Row]:
     """Return a row for each setting that was trained: its seeds merged, and the best attack on its scheme.
 
     Args:
-        folder: with NAME-seedN.json and attacks/NAME.json.
+        folder: with NAME-seedN.json, attacks/*.json and bags/*.json.
         audit: figures on photographs; not read if the file is missing.
     """
-    runs = [json.loads(path.read_text()) for path in sorted(folder.glob('*.json'))]
-    attacks = {found['scheme']: found for found in map(_read, sorted(folder.glob('attacks/*.json')))}
+    runs = [_read(path) for path in sorted(folder.glob('*.json'))]
+    attacks = [_read(path) for path in sorted(folder.glob('attacks/*.json'))]
+    bags = {found['scheme']: {'bag': found['accuracy']} for found in map(_read, sorted(folder.glob('bags/*.json')))}
     photographs = _read(audit)['rows'] if audit.is_file() else []
     found = []
     for name in SETTINGS:
         own = sorted((run for run in runs if run['setting'] == name), key=lambda run: run['seed'])
         if own:
-            found.append(
-                _merged(own) | exposed(attacks.get(own[0]['scheme'])) | _audited(own[0]['scheme'], photographs)
-            )
+            scheme = own[0]['scheme']
+            attacked = exposed([one for one in attacks if one['scheme'] == scheme])
+            found.append(_merged(own) | attacked | bags.get(scheme, {}) | _audited(scheme, photographs))
     plain = next((row['accuracy'] for row in found if row['setting'] == 'vit-plain'), None)
     for row in found:
         row['cost'] = None if plain is None else round(plain - row['accuracy'], 2)
@@ -78,11 +79,10 @@ def _best(attacks: list[Row], metric: str) -> Row:
     }
 
 
-def exposed(found: Row | None) -> Row:
-    """Return what the best attack got on FashionScene."""
-    if found is None:
-        return {}
-    return {'images': found['images'], **_best(found['attacks'], 'surviving'), **_best(found['attacks'], 'photo')}
+def exposed(found: list[Row]) -> Row:
+    """Return what the best attack of some files of one scheme got."""
+    attacks = [row for one in found for row in one['attacks']]
+    return _best(attacks, 'surviving') | _best(attacks, 'photo')
 
 
 def _audited(scheme: str, audit: list[Row]) -> Row:
@@ -117,7 +117,9 @@ def _with_chance(row: Row, metric: str) -> str:
 
 
 COMMANDS = {
-    'runs': 'python tools/frontier.py run; python tools/frontier.py attack',
+    'runs': 'python tools/frontier.py run; python tools/frontier.py attack; python tools/frontier.py bag',
+    'longer': 'python tools/frontier.py run --epochs 18 --out zoo/frontier/longer',
+    'noise': 'python tools/frontier.py run --noise 32 --out zoo/frontier/noise-32',
     'trials': 'python tools/frontier.py try',
     'boxes': 'python tools/train.py CONFIG; '
     'python tools/frontier.py attack --data data/fashion-det --settings mi rs-gap-0 --out zoo/frontier/boxes',
@@ -125,7 +127,7 @@ COMMANDS = {
 
 
 def write_rows(found: list[Row], path: Path, kind: str = 'runs') -> None:
-    """Write the json file of one of the documentation's tables: 'runs', 'trials' or 'boxes'."""
+    """Write the json file of one of the documentation's tables: 'runs', 'trials', 'boxes', 'longer' or 'noise'."""
     machines = dict.fromkeys(part for row in found for part in row['machine'].split('; '))
     head = {
         'command': COMMANDS[kind],

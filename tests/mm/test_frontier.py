@@ -119,6 +119,72 @@ def test_rows_merge_seeds_and_take_the_best_attack(tmp_path, call):
     assert json.loads((tmp_path / 'rows.json').read_text())['rows'][1]['surviving'] == 0.5
 
 
+def test_rows_take_the_best_of_shipped_and_trained_attacks_and_the_bag(data, tmp_path, call):
+    """One scheme, two files of attacks: the trained one is written beside the other, and neither hides the other."""
+    out, words = tmp_path / 'out', ('--settings', 'vit-plain', 'rs-gap-2', '--machine', 'a CPU')
+    write_run(out, 'vit-plain', 80.0)
+    write_run(out, 'rs-gap-2', 70.0)
+    attack = ('attack', *words, '--images', 2, '--work-dir', tmp_path / 'work', '--attacks')
+    frontier(call, tmp_path, data, *attack, 'identity')
+    frontier(call, tmp_path, data, *attack, 'context', '--steps', 5)
+    names = sorted(path.name for path in (out / 'attacks').iterdir())
+    assert names == ['rs-gap-2-trained.json', 'rs-gap-2.json']
+    trained = json.loads((out / 'attacks' / names[0]).read_text())
+    assert trained['context']['photos'] == 64 and [point['step'] for point in trained['context']['curve']] == [5]
+    frontier(call, tmp_path, data, 'bag', *words)
+    bag = json.loads((out / 'bags' / 'rs-gap-2.json').read_text())
+    assert (bag['training_images'], bag['validation_images'], bag['accuracy'] * 4 % 1) == (64, 4, 0)
+    for shipped, learned in ((0.9, 0.4), (0.3, 0.4)):
+        for name, attacker, share in (('rs-gap-2', 'jigsaw', shipped), ('rs-gap-2-trained', 'context', learned)):
+            write_attack(out, 'rs-gap-2', **{attacker: share})
+            (out / 'attacks' / 'rs-gap-2.json').rename(out / 'attacks' / f'{name}.json.new')
+        for path in (out / 'attacks').glob('*.new'):
+            path.rename(path.with_suffix(''))
+        row = frontier_show.rows(out, audit=tmp_path / 'none.json')[1]
+        assert row['surviving'] == max(shipped, learned) and row['bag'] == bag['accuracy']
+        assert row['surviving_by'] == ('jigsaw' if shipped > learned else 'context')
+
+
+def test_noise_is_in_the_pictures_of_the_model_and_of_the_attacker(data, tmp_path, call):
+    out = tmp_path / 'out'
+    refused = frontier(call, tmp_path, data, 'run', '--settings', 'mi', 'rs-gap-2', '--noise', 20, code=2)
+    assert '--noise takes settings without mixing, got mi' in refused.stderr
+    options = ('--settings', 'rs-gap-2', '--work-dir', tmp_path / 'work', '--noise', 20)
+    frontier(call, tmp_path, data, 'run', *options, '--epochs', 1)
+    assert json.loads((out / 'rs-gap-2-seed0.json').read_text())['noise'] == 20
+    frontier(call, tmp_path, data, 'attack', *options, '--images', 2, '--attacks', 'identity')
+    assert json.loads((out / 'attacks' / 'rs-gap-2.json').read_text())['noise'] == 20
+    copies = sorted((tmp_path / 'work' / 'noise-20').rglob('*.png'))
+    assert len(copies) == 4  # two that are attacked, and the gallery
+    for path in copies:
+        plain = data / path.relative_to(tmp_path / 'work' / 'noise-20')
+        gap = np.asarray(Image.open(path), float) - np.asarray(Image.open(plain), float)
+        assert 14 < gap.std() < 20.5  # clipped at black and white
+
+    hook = frontier_run.AddNoise(20.0)
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    first, second = (hook.noisy({'img': grey, 'gt_label': 1}) for _ in range(2))
+    assert first['gt_label'] == 1 and not np.array_equal(first['img'], second['img'])
+    assert first['img'].std() == pytest.approx(20, abs=0.6) and (grey == 128).all()
+
+
+def test_longer_runs_and_noisy_ones_stand_beside_the_others(tmp_path):
+    out = tmp_path / 'out'
+    for folder, plain, gap in ((out, 60.0, 30.0), (out / 'longer', 80.0, 60.0)):
+        write_run(folder, 'vit-plain', plain)
+        write_run(folder, 'rs-gap-2', gap)
+    write_run(out / 'longer', 'rs-gap-4', 50.0)  # nothing to compare with
+    whole, gap = frontier_more.longer_rows(out)
+    assert (gap['share'], gap['before']) == (0.75, dict(epochs=2, accuracy=30.0, share=0.5))
+    assert whole['setting'] == 'vit-plain' and whole['before']['accuracy'] == 60.0
+
+    write_run(out / 'noise-32', 'rs-gap-2', 24.0)
+    write_attack(out / 'noise-32', 'rs-gap-2', context=0.1)
+    without, noisy = frontier_more.noise_rows(out)
+    assert (without['scheme'], noisy['scheme']) == ('RS p 16, gap 2', 'RS p 16, gap 2, noise 32')
+    assert (without['share'], noisy['share'], noisy['surviving']) == (0.5, 0.4, 0.1)
+
+
 def test_the_plot_names_each_scheme_and_is_the_same_again(tmp_path, call):
     out = tmp_path / 'out'
     write_run(out, 'vit-plain', 80.0)
