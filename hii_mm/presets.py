@@ -65,7 +65,7 @@ class Accuracy:
     source: str
 
     def __str__(self) -> str:
-        """Return such as '81.2 % instead of 85.5 % on Fashion-MNIST'."""
+        """Return such as '38.0 % instead of 66.4 % on FashionScene'."""
         return f'{self.encrypted:.1f} % instead of {self.plain:.1f} % on {self.task}'
 
 
@@ -113,12 +113,6 @@ MEASURED: Mapping[Scheme, Figure] = MappingProxyType(
     }
 )
 
-# accuracy of what the paper does; that of other schemes is in ACCURACY
-_OF_THE_PAPER: Mapping[str, Accuracy] = {
-    'paper-rs': Accuracy(81.2, 85.5, 'Fashion-MNIST, patches of 4 pixels', 'docs/data/fashion_mnist.json'),
-    'paper-mi': Accuracy(82.3, 85.5, 'Fashion-MNIST, patches of 4 pixels', 'docs/data/fashion_mnist.json'),
-}
-
 
 def _accuracy_table() -> dict[str, Accuracy]:
     """Return the accuracies of the frontier by the label of the scheme, from accuracy.json."""
@@ -137,7 +131,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             scheme,
             meaning,
             MEASURED.get(scheme) if scheme.shuffle else _BEST_OF_MIXING,
-            _OF_THE_PAPER.get(name) or ACCURACY.get(scheme.label),
+            ACCURACY.get(scheme.label),
         )
         for name, (meaning, _) in NAMED.items()
         for scheme in [Scheme.preset(name)]

@@ -55,7 +55,7 @@ def _merged(runs: list[Row]) -> Row:
     }
     return kept | {
         'seeds': accuracies,
-        'accuracy': round(statistics.mean(accuracies), 2),
+        'accuracy': round(statistics.mean(accuracies), 4),
         'deviation': round(statistics.stdev(accuracies), 2) if len(runs) > 1 else None,
         'curve': [point['accuracy'] for point in first['curve']],
         'cpu_seconds': round(statistics.mean(run['cpu_seconds'] for run in runs)),

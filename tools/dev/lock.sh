@@ -10,7 +10,7 @@ lock() {
     "$UV" pip compile -q "$@" --universal --python-version 3.11 --custom-compile-command 'make lock' -o "requirements/$out.txt"
 }
 lock owner setup.py requirements/test.in
-lock attacks setup.py requirements/test.in --extra attacks -c requirements/owner.txt
+lock attacks setup.py requirements/test.in requirements/judges.in --extra attacks -c requirements/owner.txt
 lock docs requirements/docs.in
 for stack in onedl openmmlab; do
     lock "$stack" setup.py "requirements/extra-$stack.in" --extra "$stack" --extra dev --override requirements/overrides.in

@@ -10,12 +10,9 @@ from table_columns import (
     Column,
     Link,
     Table,
-    accuracy_of,
     best,
     between,
-    by_accuracy,
     by_seed,
-    chance_of,
     command,
     config,
     first_seed,
@@ -31,9 +28,9 @@ from table_columns import (
     seed_of,
     strongest,
     tenth,
-    trial_of,
     zoo,
 )
+from table_frontier import FRONTIER
 
 SETTING, ATTACK = Column('setting', 'setting'), Column('attack', 'attack')
 SECONDS = Column('s an image', 'seconds', '{:.2f}')
@@ -55,7 +52,6 @@ SEEN = (
 )
 DRAWING = ('jigsaw', 'context', 'mixup-inverse')  # attacks that return a picture of their own
 MAIN = ('RS p 16, gap 0', 'RS p 16, gap 2', 'MI p 16, grid 2', 'RS on MI p 16, grid 2, gap 0')
-FRONTIER = ('vit-plain', 'rs-gap-0', 'mi', 'rs-gap-2', 'rs-gap-4', 'rs-on-mi-gap-1', 'rs-gap-2-tone')
 COMPARED = (
     Column('step', 'step'),
     Column('model', 'model'),
@@ -97,11 +93,8 @@ def in_sets(*names: str) -> Any:
     return lambda rows: [row for name in names for row in rows if row['set'] == name]
 
 
-def _in_order(row: dict[str, Any]) -> int:
-    return FRONTIER.index(row['setting'])
-
-
 TABLES = {
+    **FRONTIER,
     'audit-scenes': Table(
         'audit', (SETTING, ATTACK, *PUT_TOGETHER, SECONDS), of_set('scenes', 'metrics.direct', attacks=DRAWING)
     ),
@@ -162,65 +155,6 @@ TABLES = {
         'audit',
         (SETTING, ATTACK, NEIGHBOURS, tenth('largest part', 'component'), *SEEN[:2], SECONDS),
         of_set('scenes', 'metrics.ssim', settings=MAIN, attacks=DRAWING),
-    ),
-    'frontier': Table(
-        'frontier',
-        (
-            Column('images', 'scheme'),
-            Column('model', 'model'),
-            Column('seeds', lambda row: len(row['seeds'])),
-            Column('epochs', 'epochs'),
-            Column('accuracy', accuracy_of),
-            Column('of plain', 'share', '{:.1%}'),
-            Column('right neighbours', chance_of('surviving')),
-            Column('photo found', chance_of('photo')),
-            Column('neighbours, photographs of 224', chance_of('audit_surviving')),
-            Column('photo found, photographs of 224', chance_of('audit_photo')),
-        ),
-        by_accuracy,
-    ),
-    'frontier-short': Table(
-        'frontier',
-        (
-            Column('images', 'scheme'),
-            Column('neighbours put back', chance_of('audit_surviving')),
-            Column('photo picked among 200', chance_of('audit_photo')),
-            Column('accuracy', accuracy_of),
-            Column('of plain', 'share', '{:.0%}'),
-        ),
-        lambda rows: sorted((row for row in rows if row['setting'] in FRONTIER), key=_in_order),
-    ),
-    'frontier-curves': Table(
-        'frontier',
-        (
-            Column('images', 'scheme'),
-            Column('model', 'model'),
-            Column('accuracy over the training', lambda row: ', '.join(f'{value:.1f}' for value in row['curve'])),
-            Column('CPU seconds', 'cpu_seconds'),
-        ),
-        by_accuracy,
-    ),
-    'frontier-trials': Table(
-        'frontier_trials',
-        (
-            Column('change', 'change'),
-            Column('plain', trial_of('vit-plain')),
-            Column('RS, gap 2', trial_of('rs-gap-2')),
-            Column('RS on MI, gap 1', trial_of('rs-on-mi-gap-1')),
-        ),
-    ),
-    'frontier-boxes': Table(
-        'frontier_boxes',
-        (
-            Column('images', 'scheme'),
-            Column('model', 'model'),
-            Column('classes an object', 'classes'),
-            Column('seeds', 'seeds'),
-            Column('AP50', 'AP50', '{:.1f}'),
-            Column('of plain', 'share', '{:.0%}'),
-            Column('right neighbours', chance_of('surviving')),
-            Column('photo found', chance_of('photo')),
-        ),
     ),
     'content-faces': Table(
         'content',
