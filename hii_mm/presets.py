@@ -55,7 +55,7 @@ class Accuracy:
     Attributes:
         encrypted: accuracy in percent, the mean over the seeds.
         plain: accuracy in percent on plain images.
-        task: what was learned, and how it was encrypted.
+        task: data set, size of its images, and epochs.
         source: the file, or the folder of files, in the repository.
     """
 

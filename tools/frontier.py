@@ -8,7 +8,8 @@
     python tools/frontier.py plot
 
 ``run`` trains a recogniser for each setting and seed, one after the other, and
-writes zoo/frontier/NAME-seedN.json. ``attack`` attacks validation images of each scheme
+writes zoo/frontier/NAME-seedN.json, and with --epochs, --noise or --copies a file of
+the same name in a folder such as zoo/frontier/epochs-18. ``attack`` attacks validation images of each scheme
 and writes zoo/frontier/attacks/NAME.json; with --steps it trains the attack
 context on training images of the scheme and writes NAME-trained.json, where
 else it takes the checkpoint that is shipped for it, if any. ``bag`` names the
@@ -34,7 +35,7 @@ from frontier_settings import SETTINGS
 
 RUNS = Path('zoo/frontier')
 ATTACKS = ['identity', 'jigsaw', 'context', 'mixup-inverse']
-KINDS = ['runs', 'trials', 'boxes', 'longer', 'noise']
+KINDS = ['runs', 'trials', 'boxes', 'longer', 'noise', 'copies']
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,6 +45,7 @@ def parse_args() -> argparse.Namespace:
     run = commands.add_parser('run', help='train')
     run.add_argument('--seeds', nargs='+', type=int, default=[0], metavar='N', help='(%(default)s)')
     run.add_argument('--epochs', type=int, metavar='N', help="(the config's)")
+    run.add_argument('--copies', type=Path, metavar='DIR', help='train on DIR/NAME/{train,val}, encrypted already')
     trial = commands.add_parser('try', help='train with changes of the recipe')
     trial.add_argument('--trials', nargs='+', metavar='NAME', help='of tools/frontier_trials.py (all)')
     trial.add_argument('--epochs', type=int, default=2, metavar='N', help='(%(default)s)')
@@ -67,9 +69,7 @@ def parse_args() -> argparse.Namespace:
         )
         command.add_argument('--machine', metavar='TEXT', help='(the name of the processor)')
     table = commands.add_parser('table', help='print the table')
-    table.add_argument(
-        '--of', choices=['runs', 'trials', 'boxes', 'longer', 'noise'], default='runs', help='(%(default)s)'
-    )
+    table.add_argument('--of', choices=KINDS, default='runs', help='(%(default)s)')
     table.add_argument('--json', type=Path, metavar='FILE', help='write the rows, too')
     plot = commands.add_parser('plot', help='draw the plot')
     plot.add_argument('--file', type=Path, default=Path('docs/images/frontier.svg'), metavar='FILE')
@@ -84,8 +84,8 @@ def main() -> int:
     if args.command in ('run', 'try', 'attack', 'bag') and not args.data.is_dir():
         print(f'frontier: no folder {args.data}; run tools/dataset_converters/fashion_scene.py first', file=sys.stderr)
         return 2
-    if getattr(args, 'noise', 0) and (mixed := [name for name in args.settings if SETTINGS[name].mixes]):
-        print(f'frontier: --noise takes settings without mixing, got {", ".join(mixed)}', file=sys.stderr)
+    if getattr(args, 'noise', 0) and (wrong := [name for name in args.settings if not SETTINGS[name].keeps_values]):
+        print(f'frontier: --noise takes settings without mixing and tone, got {", ".join(wrong)}', file=sys.stderr)
         return 2
     if args.command == 'run':
         from frontier_run import run_all
@@ -114,12 +114,12 @@ def main() -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Print, write or draw what was measured; return the exit code."""
-    from frontier_more import box_rows, longer_rows, noise_rows, trial_rows
+    from frontier_more import box_rows, copy_rows, longer_rows, noise_rows, trial_rows
     from frontier_show import plot, rows, table, write_rows
 
     kind = 'runs' if args.command == 'plot' else args.of
-    kinds = {'runs': rows, 'trials': trial_rows, 'boxes': box_rows, 'longer': longer_rows, 'noise': noise_rows}
-    found = kinds[kind](args.out)
+    readers = (rows, trial_rows, box_rows, longer_rows, noise_rows, copy_rows)
+    found = dict(zip(KINDS, readers))[kind](args.out)
     if not found:
         print(f'frontier: no {kind} in {args.out}', file=sys.stderr)
         return 2

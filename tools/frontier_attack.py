@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,24 @@ from collect import rows_of
 from frontier_settings import SETTINGS
 
 from hii_mm import Scheme, attack
+from hii_mm.attacks.evaluation.gallery import SIZE
 from hii_mm.attacks.report.about import processor
 from hii_mm.attacks.training import train_attack
 from hii_mm.files import write_atomically
 
-GALLERY = 200  # further images among which a recovered picture must find its own
 PUBLIC = 2000  # training images that the attack context learns from
 
 
 def attack_all(args: argparse.Namespace) -> None:
-    """Attack each scheme, unless its json is there: NAME.json, or NAME-trained.json with --steps."""
-    folder = args.out / 'attacks'
+    """Attack each scheme, unless its json is there: NAME.json, or NAME-trained.json with --steps.
+
+    With noise they stand in the folder noise-SIGMA.
+    """
+    folder = (args.out / noise_name(args) if args.noise else args.out) / 'attacks'
     folder.mkdir(parents=True, exist_ok=True)
-    shown, gallery = sample(args.data / 'val', args.images)
+    shown = spread(sorted((args.data / 'val').rglob('*.png')), args.images)
     if args.noise:
-        shown, gallery = (noisy(files, args) for files in (shown, gallery))
+        shown = noisy(shown, args)
     for name in args.settings:
         scheme = SETTINGS[name].built
         if scheme is None or (args.steps and not scheme.shuffle):
@@ -43,16 +47,19 @@ def attack_all(args: argparse.Namespace) -> None:
             print(f'frontier: {path} is there already')
             continue
         context = learned(name, scheme, args) if args.steps else None
-        record = attacked(name, scheme, shown, gallery, context, args)
+        record = attacked(name, scheme, shown, context, args)
         write_atomically(path, (json.dumps(record, indent=1) + '\n').encode())
         print(f'frontier: {path}: {sum(row["seconds"] * row["runs"] for row in record["attacks"]):.0f} s', flush=True)
 
 
-def sample(folder: Path, count: int) -> tuple[list[Path], list[Path]]:
-    """Return ``count`` files spread evenly over the classes, and ``GALLERY`` others, spread likewise."""
-    files = sorted(folder.rglob('*.png'))
-    chosen = spread(files, count)
-    return chosen, spread([path for path in files if path not in set(chosen)], GALLERY)
+def others(folder: Path) -> list[Path]:
+    """Return training images, spread over the classes and in any order, for a gallery and for measures of seams.
+
+    A recovered picture must find its own among those and the attacked ones, of
+    which a gallery takes its first ``SIZE``: any part of them has all classes.
+    """
+    files = spread(sorted(folder.rglob('*.png')), SIZE)
+    return [files[k] for k in np.random.default_rng(0).permutation(len(files))]
 
 
 def spread(files: list[Path], count: int) -> list[Path]:
@@ -61,12 +68,17 @@ def spread(files: list[Path], count: int) -> list[Path]:
     return [files[k * len(files) // count] for k in range(count)]
 
 
+def noise_name(args: argparse.Namespace) -> str:
+    """Return the name of the folder of what has noise."""
+    return f'noise-{args.noise:g}'
+
+
 def noisy(files: list[Path], args: argparse.Namespace) -> list[Path]:
     """Write files with noise into the folder of the runs; a shuffle of them is the noisy shuffle."""
-    folder, rng = args.work_dir / f'noise-{args.noise:g}', np.random.default_rng(0)
+    folder = args.work_dir / noise_name(args)
     made = []
     for path in files:
-        own = folder / path.relative_to(args.data)
+        own, rng = folder / path.relative_to(args.data), np.random.default_rng(zlib.crc32(path.name.encode()))
         own.parent.mkdir(parents=True, exist_ok=True)
         with Image.open(path) as image:
             Image.fromarray(with_noise(np.array(image.convert('RGB')), args.noise, rng)).save(own)
@@ -88,7 +100,8 @@ def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, An
     """
     import torch
 
-    path = args.work_dir / f'context-{name}-{args.steps}.pt'
+    noise = f'-{noise_name(args)}' if args.noise else ''
+    path = args.work_dir / f'context-{name}-{args.steps}{noise}.pt'
     public = spread(sorted((args.data / 'train').rglob('*.png')), PUBLIC)
     if args.noise:
         public = noisy(public, args)
@@ -104,25 +117,26 @@ def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, An
 
 
 def attacked(
-    name: str,
-    scheme: Scheme,
-    shown: list[Path],
-    gallery: list[Path],
-    context: dict[str, Any] | None,
-    args: argparse.Namespace,
+    name: str, scheme: Scheme, shown: list[Path], context: dict[str, Any] | None, args: argparse.Namespace
 ) -> dict[str, Any]:
     """Attack the images under a scheme, and return what is kept."""
-    checkpoints = {'context': context.pop('file')} if context else None
     report = attack(
-        shown, scheme, attacks=args.attacks, size=0, limit=len(shown), public=gallery, jobs=1, checkpoints=checkpoints
+        shown,
+        scheme,
+        attacks=args.attacks,
+        size=0,
+        limit=len(shown),
+        public=others(args.data / 'train'),
+        jobs=1,
+        checkpoints={'context': context['file']} if context else None,
     )
     return {
         'setting': name,
         'scheme': scheme.label,
         'images': len(shown),
-        'gallery': len(shown) + len(gallery),
+        'gallery': SIZE,
         'noise': args.noise,
-        'context': context,
+        'context': context and {key: context[key] for key in ('photos', 'curve')},
         'attacks': [row for setting in report.data['settings'] for row in rows_of(setting)],
         'not_run': [
             f'{row["name"]}: {row.get("reason", "not run")}'

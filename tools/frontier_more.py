@@ -35,26 +35,47 @@ def trial_rows(folder: Path) -> list[Row]:
 
 
 def longer_rows(folder: Path) -> list[Row]:
-    """Return a row for each setting of FOLDER/longer; ``before`` is what it had after fewer epochs."""
+    """Return the rows of FOLDER/epochs-N; ``before`` is what the setting had after the epochs of the config."""
     before = {row['setting']: row for row in rows(folder)}
     return [
-        {**row, 'before': {key: before[row['setting']][key] for key in ('epochs', 'accuracy', 'share')}}
-        for row in rows(folder / 'longer')
+        {**_measured(row), 'before': {key: before[row['setting']][key] for key in ('epochs', 'accuracy', 'share')}}
+        for path in sorted(folder.glob('epochs-*'))
+        for row in rows(path)
         if row['setting'] in before
     ]
 
 
+def _measured(row: Row) -> Row:
+    """Return a row without the figures on photographs, which are of the scheme as the audit had it."""
+    return {key: value for key, value in row.items() if not key.startswith('audit_')}
+
+
 def noise_rows(folder: Path) -> list[Row]:
-    """Return the rows of each setting that has runs with noise, in FOLDER/noise-SIGMA: without noise, then with it."""
-    plain = rows(folder)
-    whole = next((row['accuracy'] for row in plain if row['setting'] == 'vit-plain'), None)
-    found = [(path.name.removeprefix('noise-'), row) for path in sorted(folder.glob('noise-*')) for row in rows(path)]
-    names = {row['setting'] for _, row in found}
-    shown = [row for row in plain if row['setting'] in names]
-    for sigma, row in found:
-        share = None if whole is None else round(row['accuracy'] / whole, 4)
-        shown.append({**row, 'scheme': f'{row["scheme"]}, noise {sigma}', 'share': share})
-    return sorted(shown, key=lambda row: (row['setting'], row['scheme']))
+    """Return a row for each setting of FOLDER/noise-SIGMA, and before it that of the setting without noise.
+
+    The attack on noise knows it: its network learned on noisy pictures. What it
+    finds of a picture among others is left out: the picture has the noise, too.
+    """
+    plain = {row['setting']: row for row in rows(folder)}
+    found = []
+    for path in sorted(folder.glob('noise-*')):
+        for row in rows(path):
+            name, whole = row['setting'], plain['vit-plain']['accuracy']
+            scheme = f'{row["scheme"]}, noise {path.name.removeprefix("noise-")}'
+            share = round(row['accuracy'] / whole, 4)
+            found += [plain[name]] * (name in plain) + [{**row, 'scheme': scheme, 'share': share}]
+    kept = [{key: value for key, value in _measured(row).items() if not key.startswith('photo')} for row in found]
+    return [row for k, row in enumerate(kept) if row not in kept[:k]]
+
+
+def copy_rows(folder: Path) -> list[Row]:
+    """Return a row for each setting of FOLDER/copies; ``before`` is what it had with the shuffle in the pipeline."""
+    before = {row['setting']: row for row in rows(folder)}
+    return [
+        {**_measured(row), 'before': before[row['setting']]['accuracy']}
+        for row in rows(folder / 'copies')
+        if row['setting'] in before
+    ]
 
 
 def box_rows(folder: Path, detections: Path = DETECTIONS) -> list[Row]:
@@ -78,9 +99,8 @@ def box_rows(folder: Path, detections: Path = DETECTIONS) -> list[Row]:
         row |= {key: round(statistics.mean(run[key] for run in runs), 1) for key in ('AP', 'AP50')}
         path = folder / 'boxes' / 'attacks' / f'{setting}.json'
         row |= {key: content[key] for key in ('machine', 'date')}
-        if path.is_file():
+        if setting and path.is_file():
             attack = json.loads(path.read_text(encoding='utf-8'))
             row |= exposed([attack]) | {'machine': f'{content["machine"]}; attacks on {attack["machine"]}'}
         found.append(row)
-    plain = next(row['AP50'] for row in found if row['scheme'] == 'plain')
-    return [{**row, 'share': round(row['AP50'] / plain, 4)} for row in found]
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import shlex
 import sys
 import time
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from frontier_attack import with_noise
+from frontier_attack import noise_name, with_noise
 from frontier_held import HoldImages
 from frontier_settings import CONFIGS, OWN, SETTINGS
+from frontier_show import interval
 from mmengine.hooks import Hook
 
 from hii_mm.attacks.report.about import processor
@@ -56,15 +56,21 @@ class Curve(Hook):
 
 
 class AddNoise(Hook):
-    """Add normal noise to the encrypted images of training and validation, of a deviation in values of 8 bits."""
+    """Add normal noise to the encrypted images of training and validation.
 
-    def __init__(self, deviation: float) -> None:
-        self.deviation, self.rng = deviation, np.random.default_rng(0)
+    Args:
+        deviation: in values of 8 bits.
+        seed: of the noise.
+    """
+
+    def __init__(self, deviation: float, seed: int) -> None:
+        self.deviation, self.seed = deviation, seed
 
     def before_train(self, runner: Runner) -> None:
-        """Put it before the last step, which packs."""
+        """Put it before the last step of both pipelines, which packs."""
         for loop in (runner.train_loop, runner.val_loop):
             loop.dataloader.dataset.pipeline.transforms.insert(-1, self.noisy)
+        self.rng = np.random.default_rng([self.seed, runner.epoch])
 
     def noisy(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the sample with noise."""
@@ -72,25 +78,38 @@ class AddNoise(Hook):
 
 
 def run_all(args: argparse.Namespace) -> None:
-    """Train each setting with each seed, unless its json is there."""
-    args.out.mkdir(parents=True, exist_ok=True)
+    """Train each setting with each seed, unless its json is there.
+
+    Runs of other epochs, with noise or on copies have a folder of their own.
+    """
+    kind = kind_of(args)
+    folder = args.out / kind
+    folder.mkdir(parents=True, exist_ok=True)
     for seed in args.seeds:
         for name in args.settings:
-            path = args.out / f'{name}-seed{seed}.json'
+            path = folder / f'{name}-seed{seed}.json'
             if path.is_file():
                 print(f'frontier: {path} is there already')
                 continue
-            record = train(name, seed, args)
+            record = train(name, seed, args.work_dir / kind, args)
             write_atomically(path, (json.dumps(record, indent=1) + '\n').encode())
             print(f'frontier: {path}: {record["accuracy"]:.2f} %', flush=True)
 
 
-def train(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+def kind_of(args: argparse.Namespace) -> str:
+    """Return the name of the folder for runs that differ from the config's, such as 'epochs-18'; else ''."""
+    words = [f'epochs-{args.epochs}'] if args.epochs else []
+    words += [noise_name(args)] if args.noise else []
+    return '-'.join([*words, *(['copies'] if args.copies else [])])
+
+
+def train(name: str, seed: int, work_dir: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Train one model, from its last whole epoch if there is one, and return its record."""
-    cfg = config(name, args.work_dir / f'{name}-seed{seed}', args.data, args.epochs)
+    data = args.copies / name if args.copies else args.data
+    cfg = config(name, work_dir / f'{name}-seed{seed}', data, args.epochs, encrypted=bool(args.copies))
     cfg.randomness = dict(seed=seed)
-    hooks = [AddNoise(args.noise)] if args.noise else []
-    return {**record(name, seed, *trained(cfg, *hooks), args.machine), 'noise': args.noise}
+    hooks = [AddNoise(args.noise, seed)] if args.noise else []
+    return {**record(name, seed, *trained(cfg, *hooks), args.machine), 'noise': args.noise, 'copies': bool(args.copies)}
 
 
 def trained(cfg: Config, *hooks: Hook) -> tuple[Runner, list[dict[str, float]]]:
@@ -108,7 +127,7 @@ def trained(cfg: Config, *hooks: Hook) -> tuple[Runner, list[dict[str, float]]]:
     return runner, json.loads((Path(cfg.work_dir) / 'curve.json').read_text())
 
 
-def config(name: str, work_dir: Path, data: Path, epochs: int | None = None) -> Config:
+def config(name: str, work_dir: Path, data: Path, epochs: int | None = None, encrypted: bool = False) -> Config:
     """Return the config of a run: the setting's own, or that of its model with the scheme last in the pipelines.
 
     Args:
@@ -116,6 +135,7 @@ def config(name: str, work_dir: Path, data: Path, epochs: int | None = None) -> 
         work_dir: for logs and checkpoints.
         data: folder with train/ and val/.
         epochs: None is the config's.
+        encrypted: whether the data are copies already, which are mirrored whole and not shifted.
     """
     setting = SETTINGS[name]
     scheme = setting.built
@@ -124,7 +144,10 @@ def config(name: str, work_dir: Path, data: Path, epochs: int | None = None) -> 
         cfg.train_cfg.max_epochs = cfg.param_scheduler[1].T_max = cfg.param_scheduler[1].end = epochs
     for part, loader in (('train', cfg.train_dataloader), ('val', cfg.val_dataloader)):
         loader.dataset.data_root = str(data / part)
-        if name not in OWN:
+        if encrypted:
+            flip = cfg.augment[:1] if part == 'train' else []
+            loader.dataset.pipeline = [cfg.load, *flip, cfg.pack]
+        elif name not in OWN:
             augment = cfg.augment if part == 'train' else []
             loader.dataset.pipeline = [cfg.load, *augment, *steps_as_config(scheme), cfg.pack]
     if name not in OWN and scheme is not None:
@@ -164,11 +187,3 @@ def record(name: str, seed: int, runner: Runner, points: list[dict[str, float]],
         'date': time.strftime('%Y-%m-%d'),
         'command': shlex.join(['python', *sys.argv]),
     }
-
-
-def interval(share: float, count: int) -> tuple[float, float]:
-    """Return Wilson's interval of 95 % of a share that was seen in ``count`` trials."""
-    z = 1.959964
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return max(0.0, middle - half), min(1.0, middle + half)

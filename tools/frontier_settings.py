@@ -37,9 +37,10 @@ class Setting(NamedTuple):
         return None if self.scheme is None else Scheme(**self.scheme)
 
     @property
-    def mixes(self) -> bool:
-        """Whether sub-patches are mixed."""
-        return self.scheme is not None and self.scheme['strategy'] in ('mixup', 'both')
+    def keeps_values(self) -> bool:
+        """Whether pixels move and keep their values: no mixing, no tone."""
+        scheme = self.scheme or {}
+        return scheme.get('strategy', 'shuffle') == 'shuffle' and not scheme.get('tone')
 
 
 def _rs(**options: Any) -> Setting:
@@ -76,6 +77,7 @@ SETTINGS = {
     'rs-p8-gap-1': _rs(patch_size=8, gap=1),
     'rs-p8-gap-2': _rs(patch_size=8, gap=2),
     'rs-p8-gap-1-tone': _rs(patch_size=8, gap=1, tone=True),
+    'rs-on-mi-p8': _both(patch_size=8),
     'rs-p8-gap-0': _rs(patch_size=8),
     'pevit-plain': Setting(PEVIT, None),
 }

@@ -14,6 +14,8 @@ sys.path.append(str(Path(__file__).parent / 'docs'))
 from collect import dump
 from frontier_settings import SETTINGS, VIT
 
+from hii_mm.presets import ASSUMING
+
 AUDIT = Path('docs/data/audit.json')
 Row = dict[str, Any]
 
@@ -27,7 +29,11 @@ def rows(folder: Path, audit: Path = AUDIT) -> list[Row]:
     """
     runs = [_read(path) for path in sorted(folder.glob('*.json'))]
     attacks = [_read(path) for path in sorted(folder.glob('attacks/*.json'))]
-    bags = {found['scheme']: {'bag': found['accuracy']} for found in map(_read, sorted(folder.glob('bags/*.json')))}
+    bags = {
+        found['scheme']: {'bag': found['accuracy'], 'bag_interval': found['interval']}
+        for found in map(_read, sorted(folder.glob('bags/*.json')))
+        if found['setting'] != 'mi'  # whose pieces are in order
+    }
     photographs = _read(audit)['rows'] if audit.is_file() else []
     found = []
     for name in SETTINGS:
@@ -48,34 +54,58 @@ def _read(path: Path) -> Any:
 
 
 def _merged(runs: list[Row]) -> Row:
-    """Return the runs of one setting as one row; the interval is that of the first seed's validation images."""
+    """Return the runs of one setting as one row.
+
+    ``interval`` is that of the mean over the validation images, of 95 %; the
+    deviation over the seeds comes on top. ``curve`` is that of the first seed.
+
+    Raises:
+        SystemExit: runs that differ in more than the seed.
+    """
     first, accuracies = runs[0], [run['accuracy'] for run in runs]
-    kept = {
-        key: first[key] for key in ('setting', 'scheme', 'model', 'config', 'epochs', 'interval', 'machine', 'date')
-    }
+    if len({(run['epochs'], run.get('noise', 0), run.get('copies', False)) for run in runs}) > 1:
+        sys.exit(f'frontier: runs of {first["setting"]} differ in epochs, noise or copies')
+    accuracy = statistics.mean(accuracies)
+    kept = {key: first[key] for key in ('setting', 'scheme', 'model', 'config', 'epochs')}
     return kept | {
+        'machine': '; '.join(dict.fromkeys(run['machine'] for run in runs)),
+        'date': max(run['date'] for run in runs),
         'seeds': accuracies,
-        'accuracy': round(statistics.mean(accuracies), 4),
+        'accuracy': round(accuracy, 4),
+        'interval': [round(100 * end, 2) for end in interval(accuracy / 100, first['validation_images'])],
         'deviation': round(statistics.stdev(accuracies), 2) if len(runs) > 1 else None,
         'curve': [point['accuracy'] for point in first['curve']],
         'cpu_seconds': round(statistics.mean(run['cpu_seconds'] for run in runs)),
     }
 
 
+def interval(share: float, count: int) -> tuple[float, float]:
+    """Return Wilson's interval of 95 % of a share that was seen in ``count`` trials."""
+    z = 1.959964
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def _best(attacks: list[Row], metric: str) -> Row:
-    """Return the highest mean of a metric over attacks, whose it is, its interval and chance; {} without any."""
+    """Return the highest mean of a metric over attacks, whose it is, its interval and floors; {} without any.
+
+    The floors are chance, and what the copy as it is tells without any attack.
+    """
     having = [row for row in attacks if (row['metrics'].get(metric) or {}).get('mean') is not None]
     if not having:
         return {}
     top = max(having, key=lambda row: row['metrics'][metric]['mean'])
     values = top['metrics'][metric]
-    chance = top['floors'].get('chance', {}).get(metric)
+    chance, copy = (top['floors'].get(floor, {}).get(metric) for floor in ('chance', 'encrypted'))
     return {
         metric: values['mean'],
         f'{metric}_by': top['attack'],
         f'{metric}_low': values['low'],
         f'{metric}_high': values['high'],
         f'{metric}_chance': chance,
+        f'{metric}_copy': copy,
+        f'{metric}_images': top['images'],
     }
 
 
@@ -86,8 +116,10 @@ def exposed(found: list[Row]) -> Row:
 
 
 def _audited(scheme: str, audit: list[Row]) -> Row:
-    """Return what the best attack got on photographs of 224 x 224."""
-    own = [row for row in audit if row.get('set') in ('gcompris', 'tone-gcompris') and row['setting'] == scheme]
+    """Return what the best attack got on photographs of 224 x 224, of those that know the copy alone."""
+    sets = ('gcompris', 'tone-gcompris')
+    audit = [row for row in audit if row.get('set') in sets and row.get('attack') not in ASSUMING]
+    own = [row for row in audit if row['setting'] == scheme]
     best = _best(own, 'surviving') | _best(own, 'photo')
     return {f'audit_{key}': value for key, value in best.items()}
 
@@ -117,9 +149,13 @@ def _with_chance(row: Row, metric: str) -> str:
 
 
 COMMANDS = {
-    'runs': 'python tools/frontier.py run; python tools/frontier.py attack; python tools/frontier.py bag',
-    'longer': 'python tools/frontier.py run --epochs 18 --out zoo/frontier/longer',
-    'noise': 'python tools/frontier.py run --noise 32 --out zoo/frontier/noise-32',
+    'runs': 'python tools/frontier.py run --seeds 0 1 2; python tools/frontier.py attack; '
+    'python tools/frontier.py attack --steps 600 --attacks context; python tools/frontier.py bag',
+    'longer': 'python tools/frontier.py run --epochs 18',
+    'noise': 'python tools/frontier.py run --noise 32; '
+    'python tools/frontier.py attack --noise 32 --steps 600 --attacks context',
+    'copies': 'hii-mm encrypt data/fashion-scene/PART copies/NAME/PART --preset PRESET --key KEYFILE; '
+    'python tools/frontier.py run --copies copies',
     'trials': 'python tools/frontier.py try',
     'boxes': 'python tools/train.py CONFIG; '
     'python tools/frontier.py attack --data data/fashion-det --settings mi rs-gap-0 --out zoo/frontier/boxes',
@@ -127,7 +163,7 @@ COMMANDS = {
 
 
 def write_rows(found: list[Row], path: Path, kind: str = 'runs') -> None:
-    """Write the json file of one of the documentation's tables: 'runs', 'trials', 'boxes', 'longer' or 'noise'."""
+    """Write the json file of one of the documentation's tables; ``kind`` is a key of ``COMMANDS``."""
     machines = dict.fromkeys(part for row in found for part in row['machine'].split('; '))
     head = {
         'command': COMMANDS[kind],
@@ -137,42 +173,54 @@ def write_rows(found: list[Row], path: Path, kind: str = 'runs') -> None:
     path.write_text(dump(head, found), encoding='utf-8')
 
 
+AXES = {
+    'surviving': 'right neighbours that the best attack found, %',
+    'photo': 'pictures that the best attack found among 200, %',
+}
+
+
 def plot(found: list[Row], path: Path) -> None:
-    """Draw accuracy against the share of right neighbours that the best attack found."""
+    """Draw accuracy against what the best attack got: neighbours above, and pictures found below."""
     import matplotlib
 
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
 
     plt.rcParams['svg.hashsalt'] = 'frontier'  # the same file from the same figures
-    figure, axes = plt.subplots(figsize=(8, 5.5))
-    for row in found:
-        if row['scheme'] == 'plain':
-            style = '-' if row['model'] == VIT else '--'
-            name = 'ViT, plain images' if row['model'] == VIT else 'PEViT, plain images'
-            axes.axhline(row['accuracy'], color='grey', linestyle=style, linewidth=1, label=name)
-        elif row.get('surviving') is not None:
-            low, high = row['interval']
-            spread = [[row['accuracy'] - low], [high - row['accuracy']]] if len(row['seeds']) == 1 else None
-            axes.errorbar(100 * row['surviving'], row['accuracy'], yerr=spread, fmt='o', markersize=5, capsize=2)
-    _label(axes, [row for row in found if row['scheme'] != 'plain' and row.get('surviving') is not None])
-    axes.set_xlabel('right neighbours that the best attack found, % (left is better)')
-    axes.set_ylabel('accuracy on FashionScene, % (up is better)')
-    axes.set_xlim(0, 102)
-    axes.set_ylim(0, 1.2 * max(row['accuracy'] for row in found))
-    axes.grid(alpha=0.3)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc='upper right')
+    figure, axes = plt.subplots(len(AXES), figsize=(8, 11), layout='constrained')
+    for one, (metric, title) in zip(axes, AXES.items()):
+        _panel(one, found, metric)
+        one.set_xlabel(f'{title} (left is better)')
+    axes[0].legend(loc='upper right')
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, bbox_inches='tight', metadata={'Date': None})
     plt.close(figure)
 
 
-def _label(axes: Any, found: list[Row]) -> None:
-    """Write the schemes beside their points: to the left in the right half, and below the label above."""
-    last = math.inf  # height of the label above
+def _panel(axes: Any, found: list[Row], metric: str) -> None:
+    """Draw a point with its interval for each setting on which a metric was measured, and lines for plain images."""
+    for row in found:
+        if row['scheme'] == 'plain':
+            style = '-' if row['model'] == VIT else '--'
+            name = 'ViT, plain images' if row['model'] == VIT else 'PEViT, plain images'
+            axes.axhline(row['accuracy'], color='grey', linestyle=style, linewidth=1, label=name)
+    shown = [row for row in found if row.get(metric) is not None]
+    for row in shown:
+        low, high = row['interval']
+        spread = [[row['accuracy'] - low], [high - row['accuracy']]]
+        axes.errorbar(100 * row[metric], row['accuracy'], yerr=spread, fmt='o', markersize=5, capsize=2)
+    _label(axes, shown, metric)
+    axes.set_ylabel('accuracy on FashionScene, % (up is better)')
+    axes.set_xlim(0, 102)
+    axes.set_ylim(0, 1.2 * max(row['accuracy'] for row in found))
+    axes.grid(alpha=0.3)
+
+
+def _label(axes: Any, found: list[Row], metric: str) -> None:
+    """Write the schemes beside their points, in the right half to the left, each below the last one of its half."""
+    last = {'left': math.inf, 'right': math.inf}  # height of the label above
     for row in sorted(found, key=lambda row: -row['accuracy']):
-        side = 'left' if row['surviving'] < 0.55 else 'right'
-        last = min(row['accuracy'] + 0.5, last - 2.2)
-        where = 100 * row['surviving'] + (1.2 if side == 'left' else -1.2)
-        axes.text(where, last, row['scheme'], fontsize=8, ha=side, va='center')
+        side = 'left' if row[metric] < 0.55 else 'right'
+        last[side] = min(row['accuracy'] + 0.5, last[side] - 2.2)
+        where = 100 * row[metric] + (1.2 if side == 'left' else -1.2)
+        axes.text(where, last[side], row['scheme'], fontsize=8, ha=side, va='center')

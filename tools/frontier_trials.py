@@ -149,7 +149,7 @@ def try_all(args: argparse.Namespace) -> None:
 def tried(name: str, kind: str, args: argparse.Namespace) -> dict[str, Any]:
     """Train with a trial's change and return its record."""
     trial = TRIALS[name]
-    cfg = config(BASE[kind], args.work_dir / f'trial-{name}-{kind}', args.data, args.epochs)
+    cfg = config(BASE[kind], args.work_dir / f'trial-{name}-{kind}-epochs-{args.epochs}', args.data, args.epochs)
     cfg.randomness = dict(seed=0)
     if trial.change:
         trial.change(cfg)

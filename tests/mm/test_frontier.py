@@ -1,7 +1,11 @@
 """tools/frontier.py on a few images: training, resumption, attacks, table and plot."""
 
 import json
+import subprocess
+import sys
+from types import SimpleNamespace
 
+import frontier_attack
 import frontier_more
 import frontier_run
 import frontier_settings
@@ -13,6 +17,10 @@ from frontier_held import LoadHeldImage, hold
 from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 from zoo_add import label_of_config
+
+import hii_mm
+from helpers import ROOT
+from hii_mm import Scheme
 
 FRONTIER = 'tools/frontier.py'
 
@@ -26,7 +34,9 @@ def data(tmp_path_factory, photo):
             (root / split / label).mkdir(parents=True)
             for k in range(count):
                 y, x = (rng.integers(side - 127) for side in photo.shape[:2])
-                Image.fromarray(photo[y : y + 128, x : x + 128]).save(root / split / label / f'{k}.png')
+                crop = photo[y : y + 128, x : x + 128]
+                crop = crop // 2 if label == 'bag' else crop  # dark, so that pieces tell a bag
+                Image.fromarray(crop).save(root / split / label / f'{split}{k}.png')
     return root
 
 
@@ -48,21 +58,43 @@ def test_held_images_are_those_of_the_files(data):
     (data / 'val' / 'bag' / 'new.png').unlink()
 
 
-def test_a_run_goes_on_where_it_stopped(data, tmp_path, call):
-    train = ('run', '--settings', 'rs-on-mi-gap-1', '--work-dir', tmp_path / 'work', '--epochs')
-    first = frontier(call, tmp_path, data, *train, 1)
-    path = tmp_path / 'out' / 'rs-on-mi-gap-1-seed0.json'
-    kept = path.read_bytes()
-    assert 'epoch 1' in first.stdout
-    assert 'is there already' in frontier(call, tmp_path, data, *train, 1).stdout and path.read_bytes() == kept
-    path.unlink()
-    second = frontier(call, tmp_path, data, *train, 2)
-    assert 'epoch 2' in second.stdout and 'seed0, epoch 1' not in second.stdout  # resumed, not begun again
+def test_a_run_goes_on_where_it_was_killed(data, tmp_path, call):
+    """A real process, killed after its first epoch; the next one does not begin again, and ends as if undisturbed."""
+    train = ['run', '--settings', 'rs-on-mi-gap-1', '--epochs', 8]
+    places = ['--out', tmp_path / 'out', '--data', data, '--work-dir', tmp_path / 'work']
+    words = [sys.executable, '-W', 'ignore', FRONTIER, *map(str, [*train, *places])]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert any('seed0, epoch 2:' in line for line in process.stdout)
+        process.kill()
+    path = tmp_path / 'out' / 'epochs-8' / 'rs-on-mi-gap-1-seed0.json'
+    assert not path.exists()
+    second = frontier(call, tmp_path, data, *train, '--work-dir', tmp_path / 'work')
+    assert 'epoch 8:' in second.stdout and 'epoch 2:' not in second.stdout
     run = json.loads(path.read_text())
-    assert [point['epoch'] for point in run['curve']] == [1, 2] and run['curve'][0] == json.loads(kept)['curve'][0]
+    assert [point['epoch'] for point in run['curve']] == [2, 4, 6, 8]
     assert (run['scheme'], run['seed'], run['validation_images']) == ('RS on MI p 16, grid 2, gap 1', 0, 4)
-    assert run['accuracy'] == run['curve'][1]['accuracy'] and run['curve'][0]['cpu_seconds'] < run['cpu_seconds']
+    assert run['accuracy'] == run['curve'][-1]['accuracy']
     assert run['interval'][0] <= run['accuracy'] <= run['interval'][1]
+    assert 'is there already' in frontier(call, tmp_path, data, *train).stdout and json.loads(path.read_text()) == run
+
+
+def test_runs_of_other_epochs_noise_or_copies_do_not_meet(data, tmp_path, call):
+    """Each begins anew, although the work folder is the same."""
+    run = ('run', '--settings', 'rs-gap-2', '--work-dir', tmp_path / 'work', '--epochs', 2)
+    frontier(call, tmp_path, data, *run)
+    said = frontier(call, tmp_path, data, *run, '--noise', 20).stdout
+    assert 'epoch 2:' in said  # trained, not taken from the run without noise
+    for part in ('train', 'val'):
+        copy, source = tmp_path / 'copies' / 'rs-gap-2' / part, data / part
+        hii_mm.encrypt(source, copy, key=hii_mm.MasterKey(bytes(32)), scheme=Scheme(16, gap=2))
+    frontier(call, tmp_path, data, *run, '--copies', tmp_path / 'copies')
+    folders = ['epochs-2', 'epochs-2-copies', 'epochs-2-noise-20']
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == folders
+    noises = [json.loads((tmp_path / 'out' / name / 'rs-gap-2-seed0.json').read_text())['noise'] for name in folders]
+    assert noises == [0, 0, 20]
+    cfg = frontier_run.config('rs-gap-2', tmp_path / 'x', tmp_path / 'copies' / 'rs-gap-2', encrypted=True)
+    kinds = [step['type'] for step in cfg.train_dataloader.dataset.pipeline]
+    assert kinds == ['LoadImageFromFile', 'RandomFlip', 'PackInputs']  # neither shifted nor encrypted again
 
 
 @pytest.mark.parametrize('name', frontier_settings.SETTINGS)
@@ -85,23 +117,22 @@ def write_run(folder, name, accuracy, seed=0):
     setting = frontier_settings.SETTINGS[name]
     scheme = setting.built.label if setting.built else 'plain'
     run = dict(setting=name, scheme=scheme, model=setting.model, config='c.py', epochs=2, machine='a CPU')
-    run |= dict(seed=seed, accuracy=accuracy, interval=[accuracy - 1, accuracy + 1], date='2026-11-29', cpu_seconds=9)
+    run |= dict(seed=seed, accuracy=accuracy, validation_images=400, date='2026-11-29', cpu_seconds=9)
     run['curve'] = [dict(epoch=1, accuracy=1.0), dict(epoch=2, accuracy=accuracy)]
     folder.mkdir(exist_ok=True)
     (folder / f'{name}-seed{seed}.json').write_text(json.dumps(run))
 
 
-def write_attack(folder, name, **found):
+def write_attack(folder, name, file=None, **found):
     """Write the json of attacks; ``found`` is the share of neighbours of each."""
     (folder / 'attacks').mkdir(parents=True, exist_ok=True)
+    floors = dict(chance=dict(surviving=0.01), encrypted=dict(surviving=0.02))
     rows = [
-        dict(attack=attack, metrics=dict(surviving=dict(mean=share, low=share, high=share)), floors={})
+        dict(attack=attack, images=4, metrics=dict(surviving=dict(mean=share, low=share, high=share)), floors=floors)
         for attack, share in found.items()
     ]
     scheme = frontier_settings.SETTINGS[name].built.label
-    (folder / 'attacks' / f'{name}.json').write_text(
-        json.dumps(dict(scheme=scheme, images=4, attacks=rows, machine='a CPU'))
-    )
+    (folder / 'attacks' / f'{file or name}.json').write_text(json.dumps(dict(scheme=scheme, attacks=rows, machine='a')))
 
 
 def test_rows_merge_seeds_and_take_the_best_attack(tmp_path, call):
@@ -119,6 +150,45 @@ def test_rows_merge_seeds_and_take_the_best_attack(tmp_path, call):
     assert json.loads((tmp_path / 'rows.json').read_text())['rows'][1]['surviving'] == 0.5
 
 
+def test_a_spread_of_seeds_and_the_interval_of_their_mean(tmp_path):
+    write_run(tmp_path, 'vit-plain', 60.0)
+    for seed, accuracy in enumerate((47.0, 50.0, 53.0)):
+        write_run(tmp_path, 'rs-gap-2', accuracy, seed)
+    row = frontier_show.rows(tmp_path, audit=tmp_path / 'none.json')[1]
+    assert row['deviation'] == 3.0
+    assert row['interval'] == pytest.approx([45.1, 54.9], abs=0.05)  # 50 % of 400: Wilson's, by hand
+    run = json.loads((tmp_path / 'rs-gap-2-seed1.json').read_text())
+    (tmp_path / 'rs-gap-2-seed1.json').write_text(json.dumps({**run, 'epochs': 18}))
+    with pytest.raises(SystemExit, match='runs of rs-gap-2 differ in epochs'):
+        frontier_show.rows(tmp_path)
+
+
+def test_figures_on_photographs_are_of_attacks_that_know_the_copy_alone(tmp_path):
+    write_run(tmp_path, 'vit-plain', 60.0)
+    write_run(tmp_path, 'rs-gap-2', 50.0)
+    values = dict(linkage=1.0, context=0.5, jigsaw=0.4)
+    rows = [
+        dict(set='gcompris', setting='RS p 16, gap 2', attack=name, images=107, floors={},
+             metrics=dict(photo=dict(mean=value, low=value, high=value)))
+        for name, value in values.items()
+    ]  # fmt: skip
+    (tmp_path / 'audit').write_text(json.dumps(dict(rows=rows)))
+    row = frontier_show.rows(tmp_path, audit=tmp_path / 'audit')[1]
+    assert (row['audit_photo'], row['audit_photo_by'], row['audit_photo_images']) == (0.5, 'context', 107)
+
+
+def test_any_part_of_the_gallery_has_all_classes(tmp_path):
+    """An attack takes as many of its first pictures as there is room for."""
+    for label in 'abcd':
+        for k in range(100):
+            path = tmp_path / label / f'{k}.png'
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+    found = frontier_attack.others(tmp_path)
+    assert len(found) == len(set(found)) == 200
+    assert {path.parent.name for path in found[:50]} == {path.parent.name for path in found[150:]} == set('abcd')
+
+
 def test_rows_take_the_best_of_shipped_and_trained_attacks_and_the_bag(data, tmp_path, call):
     """One scheme, two files of attacks: the trained one is written beside the other, and neither hides the other."""
     out, words = tmp_path / 'out', ('--settings', 'vit-plain', 'rs-gap-2', '--machine', 'a CPU')
@@ -133,47 +203,49 @@ def test_rows_take_the_best_of_shipped_and_trained_attacks_and_the_bag(data, tmp
     assert trained['context']['photos'] == 64 and [point['step'] for point in trained['context']['curve']] == [5]
     frontier(call, tmp_path, data, 'bag', *words)
     bag = json.loads((out / 'bags' / 'rs-gap-2.json').read_text())
-    assert (bag['training_images'], bag['validation_images'], bag['accuracy'] * 4 % 1) == (64, 4, 0)
+    assert (bag['training_images'], bag['validation_images'], bag['accuracy']) == (64, 4, 1)  # dark and light
     for shipped, learned in ((0.9, 0.4), (0.3, 0.4)):
-        for name, attacker, share in (('rs-gap-2', 'jigsaw', shipped), ('rs-gap-2-trained', 'context', learned)):
-            write_attack(out, 'rs-gap-2', **{attacker: share})
-            (out / 'attacks' / 'rs-gap-2.json').rename(out / 'attacks' / f'{name}.json.new')
-        for path in (out / 'attacks').glob('*.new'):
-            path.rename(path.with_suffix(''))
+        write_attack(out, 'rs-gap-2', jigsaw=shipped)
+        write_attack(out, 'rs-gap-2', file='rs-gap-2-trained', context=learned)
         row = frontier_show.rows(out, audit=tmp_path / 'none.json')[1]
-        assert row['surviving'] == max(shipped, learned) and row['bag'] == bag['accuracy']
+        assert row['surviving'] == max(shipped, learned) and row['bag'] == 1
         assert row['surviving_by'] == ('jigsaw' if shipped > learned else 'context')
+        assert (row['surviving_chance'], row['surviving_copy'], row['surviving_images']) == (0.01, 0.02, 4)
 
 
 def test_noise_is_in_the_pictures_of_the_model_and_of_the_attacker(data, tmp_path, call):
-    out = tmp_path / 'out'
+    out = tmp_path / 'out' / 'noise-20'
     refused = frontier(call, tmp_path, data, 'run', '--settings', 'mi', 'rs-gap-2', '--noise', 20, code=2)
-    assert '--noise takes settings without mixing, got mi' in refused.stderr
+    assert '--noise takes settings without mixing and tone, got mi' in refused.stderr
     options = ('--settings', 'rs-gap-2', '--work-dir', tmp_path / 'work', '--noise', 20)
-    frontier(call, tmp_path, data, 'run', *options, '--epochs', 1)
-    assert json.loads((out / 'rs-gap-2-seed0.json').read_text())['noise'] == 20
     frontier(call, tmp_path, data, 'attack', *options, '--images', 2, '--attacks', 'identity')
     assert json.loads((out / 'attacks' / 'rs-gap-2.json').read_text())['noise'] == 20
     copies = sorted((tmp_path / 'work' / 'noise-20').rglob('*.png'))
-    assert len(copies) == 4  # two that are attacked, and the gallery
+    assert len(copies) == 2  # those that are attacked; photographs to choose from have none
+    gaps = []
     for path in copies:
         plain = data / path.relative_to(tmp_path / 'work' / 'noise-20')
-        gap = np.asarray(Image.open(path), float) - np.asarray(Image.open(plain), float)
-        assert 14 < gap.std() < 20.5  # clipped at black and white
+        gaps.append(np.asarray(Image.open(path), float) - np.asarray(Image.open(plain), float))
+        assert 14 < gaps[-1].std() < 20.5  # clipped at black and white
+    assert not np.array_equal(*gaps)
 
-    hook = frontier_run.AddNoise(20.0)
-    grey = np.full((64, 64, 3), 128, np.uint8)
+    hook, grey = frontier_run.AddNoise(20.0, seed=0), np.full((64, 64, 3), 128, np.uint8)
+    pipelines = [['load', 'pack'], ['load', 'pack']]
+    datasets = [SimpleNamespace(pipeline=SimpleNamespace(transforms=one)) for one in pipelines]
+    loops = [SimpleNamespace(dataloader=SimpleNamespace(dataset=one)) for one in datasets]
+    hook.before_train(SimpleNamespace(train_loop=loops[0], val_loop=loops[1], epoch=0))
+    assert pipelines == [['load', hook.noisy, 'pack']] * 2
     first, second = (hook.noisy({'img': grey, 'gt_label': 1}) for _ in range(2))
     assert first['gt_label'] == 1 and not np.array_equal(first['img'], second['img'])
     assert first['img'].std() == pytest.approx(20, abs=0.6) and (grey == 128).all()
 
 
-def test_longer_runs_and_noisy_ones_stand_beside_the_others(tmp_path):
+def test_longer_runs_noisy_ones_and_copies_stand_beside_the_others(tmp_path):
     out = tmp_path / 'out'
-    for folder, plain, gap in ((out, 60.0, 30.0), (out / 'longer', 80.0, 60.0)):
+    for folder, plain, gap in ((out, 60.0, 30.0), (out / 'epochs-18', 80.0, 60.0)):
         write_run(folder, 'vit-plain', plain)
         write_run(folder, 'rs-gap-2', gap)
-    write_run(out / 'longer', 'rs-gap-4', 50.0)  # nothing to compare with
+    write_run(out / 'epochs-18', 'rs-gap-4', 50.0)  # nothing to compare with
     whole, gap = frontier_more.longer_rows(out)
     assert (gap['share'], gap['before']) == (0.75, dict(epochs=2, accuracy=30.0, share=0.5))
     assert whole['setting'] == 'vit-plain' and whole['before']['accuracy'] == 60.0
@@ -183,6 +255,10 @@ def test_longer_runs_and_noisy_ones_stand_beside_the_others(tmp_path):
     without, noisy = frontier_more.noise_rows(out)
     assert (without['scheme'], noisy['scheme']) == ('RS p 16, gap 2', 'RS p 16, gap 2, noise 32')
     assert (without['share'], noisy['share'], noisy['surviving']) == (0.5, 0.4, 0.1)
+
+    write_run(out / 'copies', 'rs-gap-2', 27.0)
+    (copy,) = frontier_more.copy_rows(out)
+    assert (copy['before'], copy['accuracy']) == (30.0, 27.0)
 
 
 def test_the_plot_names_each_scheme_and_is_the_same_again(tmp_path, call):
@@ -196,7 +272,7 @@ def test_the_plot_names_each_scheme_and_is_the_same_again(tmp_path, call):
     for file in files:
         frontier(call, tmp_path, None, 'plot', '--file', file)
     text = files[0].read_text()
-    assert '<!-- RS p 16, gap 2 -->' in text and 'ViT, plain images' in text and 'MI p 16' not in text
+    assert text.count('<!-- RS p 16, gap 2 -->') == 1 and 'ViT, plain images' in text and 'MI p 16' not in text
     assert text == files[1].read_text()
 
 
@@ -209,7 +285,7 @@ def test_nothing_to_show_and_no_data_are_said(tmp_path, call):
 def test_a_teacher_answers_beside_the_labels(data, tmp_path, call):
     """The student learns from what a plain model says: its labels are the mean of both, and trials tell the gain."""
     places = ('--work-dir', tmp_path / 'work', '--epochs')
-    frontier(call, tmp_path, data, 'run', '--settings', 'vit-plain', *places, 6)  # epoch_6.pth is the teacher
+    frontier(call, tmp_path, data, 'run', '--settings', 'vit-plain', *places[:2])  # the teacher
     frontier(call, tmp_path, data, 'try', '--trials', 'base', 'teacher', 'keys', *places, 1)
     names = sorted(path.name for path in (tmp_path / 'out/trials').iterdir())
     assert names == ['base-gap.json', 'base-mixed.json', 'base-plain.json', *(f'{name}-{kind}.json' for name, kind in (
@@ -246,4 +322,4 @@ def test_boxes_take_the_mean_of_their_seeds_and_their_attack(tmp_path):
     write_attack(tmp_path / 'boxes', 'rs-gap-0', jigsaw=0.9)
     plain, shuffled = frontier_more.box_rows(tmp_path, figures)
     assert (plain['AP50'], plain['seeds'], plain['scheme'], 'surviving' in plain) == (25.0, 2, 'plain', False)
-    assert (shuffled['share'], shuffled['surviving'], shuffled['scheme']) == (0.8, 0.9, 'RS p 16, gap 0')
+    assert (shuffled['AP50'], shuffled['surviving'], shuffled['scheme']) == (20.0, 0.9, 'RS p 16, gap 0')

@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 FRONTIER, TABLE = ROOT / 'zoo' / 'frontier', ROOT / 'hii_mm' / 'accuracy.json'
-TASK = 'FashionScene, 128 x 128 pixels, after six epochs'
+EPOCHS, TASK = 6, 'FashionScene, 128 x 128 pixels, after six epochs'
 
 
 def table(folder: Path = FRONTIER) -> dict[str, Any]:
@@ -25,11 +25,13 @@ def table(folder: Path = FRONTIER) -> dict[str, Any]:
         folder: of one json a run, with 'scheme' (a label, or 'plain'), 'model' and 'accuracy' in percent.
 
     Raises:
-        SystemExit: encrypted runs, but none on plain images.
+        SystemExit: encrypted runs, but none on plain images; or a run of other epochs.
     """
     runs: dict[str, list[float]] = defaultdict(list)
     for path in sorted(folder.glob('*.json')):
         run = json.loads(path.read_text())
+        if run['epochs'] != EPOCHS:
+            sys.exit(f'{path}: {run["epochs"]} epochs; the table is of {EPOCHS}')
         if run['scheme'] != 'plain' or run['model'] == 'ViT':  # not the model that knows no places
             runs[run['scheme']].append(float(run['accuracy']))
     means = {scheme: round(statistics.mean(values), 1) for scheme, values in sorted(runs.items())}
@@ -49,5 +51,7 @@ if __name__ == '__main__':
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 if the file differs')
     args = parser.parse_args()
     if args.check:
-        sys.exit(TABLE.read_text() != text(table()))
+        if TABLE.read_text() != text(table()):
+            sys.exit(f'{TABLE} is not that of {FRONTIER}; run python tools/dev/accuracy_table.py')
+        sys.exit()
     TABLE.write_text(text(table()))
