@@ -35,7 +35,7 @@ from frontier_settings import SETTINGS
 
 RUNS = Path('zoo/frontier')
 ATTACKS = ['identity', 'jigsaw', 'context', 'mixup-inverse']
-KINDS = ['runs', 'trials', 'boxes', 'longer', 'noise', 'copies']
+KINDS = ['runs', 'trials', 'boxes', 'noise', 'copies']
 
 
 def parse_args() -> argparse.Namespace:
@@ -114,11 +114,11 @@ def main() -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Print, write or draw what was measured; return the exit code."""
-    from frontier_more import box_rows, copy_rows, longer_rows, noise_rows, trial_rows
-    from frontier_show import plot, rows, table, write_rows
+    from frontier_more import box_rows, copy_rows, noise_rows, run_rows, trial_rows
+    from frontier_show import plot, table, write_rows
 
     kind = 'runs' if args.command == 'plot' else args.of
-    readers = (rows, trial_rows, box_rows, longer_rows, noise_rows, copy_rows)
+    readers = (run_rows, trial_rows, box_rows, noise_rows, copy_rows)
     found = dict(zip(KINDS, readers))[kind](args.out)
     if not found:
         print(f'frontier: no {kind} in {args.out}', file=sys.stderr)

@@ -16,6 +16,7 @@ IMAGES = {  # of the rows of DETECTIONS, and the setting whose attack is theirs
     '2 x 2 sub-patches of 16-pixel patches mixed': 'mi',
     '16-pixel patches shuffled': 'rs-gap-0',
 }
+LONGER = ('epochs', 'seeds', 'accuracy', 'interval', 'deviation', 'share', 'curve')
 Row = dict[str, Any]
 
 
@@ -34,15 +35,15 @@ def trial_rows(folder: Path) -> list[Row]:
     return list(found.values())
 
 
-def longer_rows(folder: Path) -> list[Row]:
-    """Return the rows of FOLDER/epochs-N; ``before`` is what the setting had after the epochs of the config."""
-    before = {row['setting']: row for row in rows(folder)}
-    return [
-        {**_measured(row), 'before': {key: before[row['setting']][key] for key in ('epochs', 'accuracy', 'share')}}
-        for path in sorted(folder.glob('epochs-*'))
-        for row in rows(path)
-        if row['setting'] in before
-    ]
+def run_rows(folder: Path) -> list[Row]:
+    """Return a row for each setting, see :func:`.frontier_show.rows`; ``longer`` is what FOLDER/epochs-N has of it.
+
+    ``longer`` has the most epochs that were run of a setting, and is None where there are none but the config's.
+    """
+    longer: dict[str, Row] = {}
+    for path in sorted(folder.glob('epochs-*'), key=lambda path: int(path.name.removeprefix('epochs-'))):
+        longer |= {row['setting']: {key: row[key] for key in LONGER} for row in rows(path)}
+    return [{**row, 'longer': longer.get(row['setting'])} for row in rows(folder)]
 
 
 def _measured(row: Row) -> Row:

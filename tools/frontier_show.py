@@ -149,9 +149,9 @@ def _with_chance(row: Row, metric: str) -> str:
 
 
 COMMANDS = {
-    'runs': 'python tools/frontier.py run --seeds 0 1 2; python tools/frontier.py attack; '
-    'python tools/frontier.py attack --steps 600 --attacks context; python tools/frontier.py bag',
-    'longer': 'python tools/frontier.py run --epochs 18',
+    'runs': 'python tools/frontier.py run --seeds 0 1 2; python tools/frontier.py run --epochs 18; '
+    'python tools/frontier.py attack; python tools/frontier.py attack --steps 600 --attacks context; '
+    'python tools/frontier.py bag',
     'noise': 'python tools/frontier.py run --noise 32; '
     'python tools/frontier.py attack --noise 32 --steps 600 --attacks context',
     'copies': 'hii-mm encrypt data/fashion-scene/PART copies/NAME/PART --preset PRESET --key KEYFILE; '

@@ -246,9 +246,11 @@ def test_longer_runs_noisy_ones_and_copies_stand_beside_the_others(tmp_path):
         write_run(folder, 'vit-plain', plain)
         write_run(folder, 'rs-gap-2', gap)
     write_run(out / 'epochs-18', 'rs-gap-4', 50.0)  # nothing to compare with
-    whole, gap = frontier_more.longer_rows(out)
-    assert (gap['share'], gap['before']) == (0.75, dict(epochs=2, accuracy=30.0, share=0.5))
-    assert whole['setting'] == 'vit-plain' and whole['before']['accuracy'] == 60.0
+    write_run(out, 'mi', 40.0)
+    whole, gap, mixed = frontier_more.run_rows(out)
+    assert (gap['accuracy'], gap['share']) == (30.0, 0.5)
+    assert (gap['longer']['accuracy'], gap['longer']['share'], gap['longer']['curve']) == (60.0, 0.75, [1.0, 60.0])
+    assert whole['longer']['accuracy'] == 80.0 and mixed['longer'] is None
 
     write_run(out / 'noise-32', 'rs-gap-2', 24.0)
     write_attack(out / 'noise-32', 'rs-gap-2', context=0.1)

@@ -115,14 +115,35 @@ def chance_of(metric: str) -> Callable[[Row], str | None]:
     return text
 
 
+def found_of(metric: str) -> Callable[[Row], str | None]:
+    """Show as :func:`chance_of` does, and in brackets before chance what the copy tells without any attack."""
+    best = chance_of(metric)
+
+    def text(row: Row) -> str | None:
+        shown, copy = best(row), row.get(f'{metric}_copy')
+        return shown if shown is None or copy is None else shown.replace('(', f'(copy as it is {copy:.0%}; ')
+
+    return text
+
+
+def curve_of(field: str) -> Callable[[Row], str | None]:
+    """Show the accuracies of a training."""
+
+    def text(row: Row) -> str | None:
+        found = pick(row, field)
+        return None if found is None else ', '.join(f'{value:.1f}' for value in found)
+
+    return text
+
+
 def by_accuracy(rows: list[Row]) -> list[Row]:
     """Return the rows of frontier.json, the most accurate ones first."""
     return sorted(rows, key=lambda row: -row['accuracy'])
 
 
 def accuracy_of(row: Row) -> str:
-    """Return an accuracy with its deviation over seeds, or of one seed the interval of its validation images."""
-    if row['deviation'] is not None:
+    """Return an accuracy with its deviation over three seeds or more, or the interval of its validation images."""
+    if len(row['seeds']) > 2:
         return f'{row["accuracy"]:.1f} ± {row["deviation"]:.1f}'
     return '{:.1f} [{:.1f}, {:.1f}]'.format(row['accuracy'], *row['interval'])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from table_columns import Column, Row, Table, accuracy_of, by_accuracy, chance_of, trial_of
+from table_columns import Column, Row, Table, accuracy_of, by_accuracy, chance_of, curve_of, found_of, trial_of
 
 SHORT = ('vit-plain', 'rs-gap-0', 'mi', 'rs-gap-2', 'rs-gap-4', 'rs-on-mi-gap-1', 'rs-gap-2-tone')
 
@@ -12,68 +12,73 @@ def _short(rows: list[Row]) -> list[Row]:
     return sorted((row for row in rows if row['setting'] in SHORT), key=lambda row: SHORT.index(row['setting']))
 
 
+def longer(row: Row) -> str | None:
+    """Return the accuracy after more epochs."""
+    return accuracy_of(row['longer']) if row['longer'] else None
+
+
+def bagged(row: Row) -> str | None:
+    """Return the share that a linear model of the pieces names right, and its interval."""
+    if row.get('bag') is None:
+        return None
+    return '{:.0f} [{:.0f}, {:.0f}]'.format(*(100 * value for value in (row['bag'], *row['bag_interval'])))
+
+
+IMAGES, MODEL = Column('images', 'scheme'), Column('model', 'model')
+SIX, EIGHTEEN = Column('accuracy, 6 epochs', accuracy_of), Column('18 epochs', longer)
+SHARE, LONG_SHARE = Column('of plain', 'share', '{:.0%}'), Column('of plain', 'longer.share', '{:.0%}')
+FOUND = (Column('right neighbours', chance_of('surviving')), Column('pictures found', found_of('photo')))
 FRONTIER = {
     'frontier': Table(
         'frontier',
         (
-            Column('images', 'scheme'),
-            Column('model', 'model'),
+            IMAGES,
+            MODEL,
             Column('seeds', lambda row: len(row['seeds'])),
-            Column('epochs', 'epochs'),
-            Column('accuracy', accuracy_of),
-            Column('of plain', 'share', '{:.1%}'),
-            Column('right neighbours', chance_of('surviving')),
-            Column('photo found', chance_of('photo')),
-            Column('named from the bag', 'bag', '{:.0%}'),
+            SIX,
+            SHARE,
+            EIGHTEEN,
+            LONG_SHARE,
+            *FOUND,
             Column('neighbours, photographs of 224', chance_of('audit_surviving')),
-            Column('photo found, photographs of 224', chance_of('audit_photo')),
+            Column('photographs found', found_of('audit_photo')),
         ),
         by_accuracy,
     ),
     'frontier-short': Table(
         'frontier',
         (
-            Column('images', 'scheme'),
+            IMAGES,
             Column('neighbours put back', chance_of('audit_surviving')),
-            Column('photo picked among 200', chance_of('audit_photo')),
-            Column('accuracy', accuracy_of),
-            Column('of plain', 'share', '{:.0%}'),
+            Column('photo picked', chance_of('audit_photo')),
+            SIX,
+            SHARE,
+            EIGHTEEN,
+            LONG_SHARE,
         ),
         _short,
     ),
     'frontier-curves': Table(
         'frontier',
         (
-            Column('images', 'scheme'),
-            Column('model', 'model'),
-            Column('accuracy over the training', lambda row: ', '.join(f'{value:.1f}' for value in row['curve'])),
-            Column('CPU seconds', 'cpu_seconds'),
+            IMAGES,
+            MODEL,
+            Column('accuracy over the 6 epochs', curve_of('curve')),
+            Column('over the 18 epochs', curve_of('longer.curve')),
+            Column('CPU seconds of 6', 'cpu_seconds'),
+            Column('linear model of the pieces', bagged),
         ),
         by_accuracy,
     ),
-    'frontier-longer': Table(
-        'frontier_longer',
+    'frontier-copies': Table(
+        'frontier_copies',
         (
-            Column('images', 'scheme'),
-            Column('model', 'model'),
-            Column('accuracy after 6 epochs', 'before.accuracy', '{:.1f}'),
-            Column('of plain', 'before.share', '{:.1%}'),
-            Column('accuracy after 18 epochs', 'accuracy', '{:.1f}'),
-            Column('of plain', 'share', '{:.1%}'),
-            Column('over the training', lambda row: ', '.join(f'{value:.1f}' for value in row['curve'])),
-        ),
-        by_accuracy,
-    ),
-    'frontier-noise': Table(
-        'frontier_noise',
-        (
-            Column('images', 'scheme'),
-            Column('accuracy', accuracy_of),
-            Column('of plain', 'share', '{:.1%}'),
-            Column('right neighbours', chance_of('surviving')),
-            Column('photo found', chance_of('photo')),
+            IMAGES,
+            Column('encrypted anew in each epoch', 'before', '{:.1f}'),
+            Column('a copy, encrypted once', accuracy_of),
         ),
     ),
+    'frontier-noise': Table('frontier_noise', (IMAGES, SIX, SHARE, FOUND[0])),
     'frontier-trials': Table(
         'frontier_trials',
         (
@@ -86,14 +91,12 @@ FRONTIER = {
     'frontier-boxes': Table(
         'frontier_boxes',
         (
-            Column('images', 'scheme'),
-            Column('model', 'model'),
+            IMAGES,
+            MODEL,
             Column('classes an object', 'classes'),
             Column('seeds', 'seeds'),
             Column('AP50', 'AP50', '{:.1f}'),
-            Column('of plain', 'share', '{:.0%}'),
-            Column('right neighbours', chance_of('surviving')),
-            Column('photo found', chance_of('photo')),
+            *FOUND,
         ),
     ),
 }

@@ -107,7 +107,7 @@ TABLES = {
             Column('`--preset`', lambda row: f'`{row["name"]}`'),
             Column('setting', 'setting'),
             Column('neighbours put back', 'surviving'),
-            Column('photo picked among 200', 'photo'),
+            Column('photo picked', 'photo'),
         ),
         strongest(
             {
