@@ -43,39 +43,54 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     commands = parser.add_subparsers(dest='command', required=True)
     run = commands.add_parser('run', help='train')
-    run.add_argument('--seeds', nargs='+', type=int, default=[0], metavar='N', help='(%(default)s)')
-    run.add_argument('--epochs', type=int, metavar='N', help="(the config's)")
-    run.add_argument('--copies', type=Path, metavar='DIR', help='train on DIR/NAME/{train,val}, encrypted already')
-    trial = commands.add_parser('try', help='train with changes of the recipe')
-    trial.add_argument('--trials', nargs='+', metavar='NAME', help='of tools/frontier_trials.py (all)')
-    trial.add_argument('--epochs', type=int, default=2, metavar='N', help='(%(default)s)')
     attack = commands.add_parser('attack', help='attack validation images')
-    attack.add_argument('--images', type=int, default=50, metavar='N', help='(%(default)s)')
-    attack.add_argument('--attacks', nargs='+', default=ATTACKS, metavar='NAME', help='(%(default)s)')
-    attack.add_argument(
-        '--steps', type=int, default=0, metavar='N', help='train context on FashionScene; 0: as it is shipped'
-    )
     bag = commands.add_parser('bag', help='name items from bags of pieces')
+    trial = commands.add_parser('try', help='train with changes of the recipe')
+    table = commands.add_parser('table', help='print a table')
+    plot = commands.add_parser('plot', help='draw the plot')
+    _add_training(run, trial)
+    _add_attack(attack)
     for command in (run, attack):
         command.add_argument(
             '--noise', type=float, default=0.0, metavar='SIGMA', help='of the encrypted values, 8 bits (%(default)s)'
         )
     for command in (run, attack, bag):
         command.add_argument('--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS), metavar='NAME')
-    for command in (run, trial, attack, bag):
-        command.add_argument('--data', type=Path, default=Path('data/fashion-scene'), metavar='DIR')
-        command.add_argument(
-            '--work-dir', type=Path, default=Path('work_dirs/frontier'), metavar='DIR', help='(%(default)s)'
-        )
-        command.add_argument('--machine', metavar='TEXT', help='(the name of the processor)')
-    table = commands.add_parser('table', help='print the table')
+    for command in (run, attack, bag, trial):
+        _add_places(command)
     table.add_argument('--of', choices=KINDS, default='runs', help='(%(default)s)')
     table.add_argument('--json', type=Path, metavar='FILE', help='write the rows, too')
-    plot = commands.add_parser('plot', help='draw the plot')
     plot.add_argument('--file', type=Path, default=Path('docs/images/frontier.svg'), metavar='FILE')
-    for command in (run, trial, attack, bag, table, plot):
+    for command in (run, attack, bag, trial, table, plot):
         command.add_argument('--out', type=Path, default=RUNS, metavar='DIR', help='of the json files (%(default)s)')
     return parser.parse_args()
+
+
+def _add_training(run: argparse.ArgumentParser, trial: argparse.ArgumentParser) -> None:
+    """Add what only trainings take."""
+    run.add_argument('--seeds', nargs='+', type=int, default=[0], metavar='N', help='(%(default)s)')
+    run.add_argument('--epochs', type=int, metavar='N', help="(the config's)")
+    run.add_argument('--copies', type=Path, metavar='DIR', help='train on DIR/NAME/{train,val}, encrypted already')
+    trial.add_argument('--trials', nargs='+', metavar='NAME', help='of tools/frontier_trials.py (all)')
+    trial.add_argument('--epochs', type=int, default=2, metavar='N', help='(%(default)s)')
+
+
+def _add_attack(attack: argparse.ArgumentParser) -> None:
+    """Add what only attacks take."""
+    attack.add_argument('--images', type=int, default=50, metavar='N', help='(%(default)s)')
+    attack.add_argument('--attacks', nargs='+', default=ATTACKS, metavar='NAME', help='(%(default)s)')
+    attack.add_argument(
+        '--steps', type=int, default=0, metavar='N', help='train context on FashionScene; 0: as it is shipped'
+    )
+
+
+def _add_places(command: argparse.ArgumentParser) -> None:
+    """Add where data and runs are, and the name of the machine."""
+    command.add_argument('--data', type=Path, default=Path('data/fashion-scene'), metavar='DIR')
+    command.add_argument(
+        '--work-dir', type=Path, default=Path('work_dirs/frontier'), metavar='DIR', help='(%(default)s)'
+    )
+    command.add_argument('--machine', metavar='TEXT', help='(the name of the processor)')
 
 
 def main() -> int:

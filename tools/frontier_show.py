@@ -180,47 +180,61 @@ AXES = {
 
 
 def plot(found: list[Row], path: Path) -> None:
-    """Draw accuracy against what the best attack got: neighbours above, and pictures found below."""
+    """Draw accuracy against what the best attack got: neighbours above, and pictures found below.
+
+    A filled point is a setting after the epochs of its config, a hollow one above it after more, if they were run.
+    """
     import matplotlib
 
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
 
     plt.rcParams['svg.hashsalt'] = 'frontier'  # the same file from the same figures
-    figure, axes = plt.subplots(len(AXES), figsize=(8, 11), layout='constrained')
+    figure, axes = plt.subplots(len(AXES), figsize=(8, 12), layout='constrained')
     for one, (metric, title) in zip(axes, AXES.items()):
         _panel(one, found, metric)
         one.set_xlabel(f'{title} (left is better)')
-    axes[0].legend(loc='upper right')
+    axes[0].legend(loc='upper left')
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, bbox_inches='tight', metadata={'Date': None})
     plt.close(figure)
 
 
 def _panel(axes: Any, found: list[Row], metric: str) -> None:
-    """Draw a point with its interval for each setting on which a metric was measured, and lines for plain images."""
+    """Draw each setting on which a metric was measured, and lines for plain images."""
     for row in found:
-        if row['scheme'] == 'plain':
-            style = '-' if row['model'] == VIT else '--'
-            name = 'ViT, plain images' if row['model'] == VIT else 'PEViT, plain images'
-            axes.axhline(row['accuracy'], color='grey', linestyle=style, linewidth=1, label=name)
+        longer = row.get('longer')
+        if row['scheme'] == 'plain' and row['model'] == VIT:
+            for part, style in ((row, '--'), (longer, '-')):
+                if part:
+                    name = f'plain images, {part["epochs"]} epochs'
+                    axes.axhline(part['accuracy'], color='grey', linestyle=style, linewidth=1, label=name)
     shown = [row for row in found if row.get(metric) is not None]
     for row in shown:
-        low, high = row['interval']
-        spread = [[row['accuracy'] - low], [high - row['accuracy']]]
-        axes.errorbar(100 * row[metric], row['accuracy'], yerr=spread, fmt='o', markersize=5, capsize=2)
+        at, colour = 100 * row[metric], f'C{found.index(row) % 10}'
+        _point(axes, at, row, colour, colour)
+        if row.get('longer'):
+            axes.plot([at, at], [row['accuracy'], row['longer']['accuracy']], color=colour, linewidth=0.6)
+            _point(axes, at, row['longer'], colour, 'white')
     _label(axes, shown, metric)
     axes.set_ylabel('accuracy on FashionScene, % (up is better)')
     axes.set_xlim(0, 102)
-    axes.set_ylim(0, 1.2 * max(row['accuracy'] for row in found))
+    axes.set_ylim(0, 90)
     axes.grid(alpha=0.3)
 
 
+def _point(axes: Any, at: float, row: Row, colour: str, inside: str) -> None:
+    """Draw an accuracy with its interval."""
+    low, high = row['interval']
+    spread = [[row['accuracy'] - low], [high - row['accuracy']]]
+    axes.errorbar(at, row['accuracy'], spread, fmt='o', color=colour, mfc=inside, markersize=5, capsize=2)
+
+
 def _label(axes: Any, found: list[Row], metric: str) -> None:
-    """Write the schemes beside their points, in the right half to the left, each below the last one of its half."""
-    last = {'left': math.inf, 'right': math.inf}  # height of the label above
+    """Write the schemes beside their points, in the right third to the left, each below the one above."""
+    last = math.inf  # height of the label above
     for row in sorted(found, key=lambda row: -row['accuracy']):
-        side = 'left' if row[metric] < 0.55 else 'right'
-        last[side] = min(row['accuracy'] + 0.5, last[side] - 2.2)
+        side = 'left' if row[metric] < 0.65 else 'right'
+        last = min(row['accuracy'] + 0.5, last - 2)
         where = 100 * row[metric] + (1.2 if side == 'left' else -1.2)
-        axes.text(where, last[side], row['scheme'], fontsize=8, ha=side, va='center')
+        axes.text(where, last, row['scheme'], fontsize=8, ha=side, va='center')

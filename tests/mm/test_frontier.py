@@ -274,7 +274,7 @@ def test_the_plot_names_each_scheme_and_is_the_same_again(tmp_path, call):
     for file in files:
         frontier(call, tmp_path, None, 'plot', '--file', file)
     text = files[0].read_text()
-    assert text.count('<!-- RS p 16, gap 2 -->') == 1 and 'ViT, plain images' in text and 'MI p 16' not in text
+    assert text.count('<!-- RS p 16, gap 2 -->') == 1 and 'plain images, 2 epochs' in text and 'MI p 16' not in text
     assert text == files[1].read_text()
 
 
