@@ -1,7 +1,7 @@
 """What the measured attacks recover of a scheme, and what it costs; the presets with both.
 
 Names and parameters are in :mod:`hii_mm.named`. The figures are those of
-docs/data/*.json and zoo/frontier/*.json, which an installed package does not
+docs/data/*.json and zoo/frontier/epochs-18, which an installed package does not
 hold; tests/project/test_presets.py compares them.
 """
 

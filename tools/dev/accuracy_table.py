@@ -1,4 +1,4 @@
-"""Write hii_mm/accuracy.json: the accuracies of zoo/frontier/*.json, which an installed package does not hold.
+"""Write hii_mm/accuracy.json: the accuracies of zoo/frontier/epochs-18/, which an installed package does not hold.
 
 python tools/dev/accuracy_table.py [--check]
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-FRONTIER, TABLE = ROOT / 'zoo' / 'frontier', ROOT / 'hii_mm' / 'accuracy.json'
-EPOCHS, TASK = 6, 'FashionScene, 128 x 128 pixels, after six epochs'
+FRONTIER, TABLE = ROOT / 'zoo' / 'frontier' / 'epochs-18', ROOT / 'hii_mm' / 'accuracy.json'
+EPOCHS, TASK = 18, 'FashionScene, 128 x 128 pixels, after eighteen epochs'
 
 
 def table(folder: Path = FRONTIER) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def table(folder: Path = FRONTIER) -> dict[str, Any]:
     plain = means.pop('plain', None)
     if means and plain is None:
         sys.exit(f'{folder}: no run on plain images to compare with')
-    return {'task': TASK, 'source': 'zoo/frontier', 'plain': plain or 0.0, 'encrypted': means}
+    return {'task': TASK, 'source': 'zoo/frontier/epochs-18', 'plain': plain or 0.0, 'encrypted': means}
 
 
 def text(found: dict[str, Any]) -> str:
@@ -47,7 +47,7 @@ def text(found: dict[str, Any]) -> str:
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description='Write hii_mm/accuracy.json from zoo/frontier/*.json.')
+    parser = argparse.ArgumentParser(description='Write hii_mm/accuracy.json from zoo/frontier/epochs-18/.')
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 if the file differs')
     args = parser.parse_args()
     if args.check:
