@@ -329,7 +329,7 @@ def test_the_command_needs_neither_torch_nor_mm(folder, tmp_path, run):
         'import sys\n'
         'class Refuse:\n'
         '    def find_spec(self, name, path=None, target=None):\n'
-        "        if name.split('.')[0] in ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmpretrain', 'cv2'):\n"
+        "        if name.split('.')[0] in ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmpretrain'):\n"
         '            raise ImportError(name)\n'
         'sys.meta_path.insert(0, Refuse())\n'
         'from hii_mm.cli.main import main\n'
