@@ -1,4 +1,4 @@
-"""The other tables of the frontier: trials of the recipe, and boxes."""
+"""The tables of the frontier: settings with longer runs, trials of the recipe, noise, copies, and boxes."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ def run_rows(folder: Path) -> list[Row]:
     ``longer`` has the most epochs that were run of a setting, and is None where there are none but the config's.
     """
     longer: dict[str, Row] = {}
-    for path in sorted(folder.glob('epochs-*'), key=lambda path: int(path.name.removeprefix('epochs-'))):
-        longer |= {row['setting']: {key: row[key] for key in LONGER} for row in rows(path)}
+    names = [path.name.removeprefix('epochs-') for path in folder.glob('epochs-*')]
+    for epochs in sorted(int(name) for name in names if name.isdecimal()):  # not those with noise or on copies
+        longer |= {row['setting']: {key: row[key] for key in LONGER} for row in rows(folder / f'epochs-{epochs}')}
     return [{**row, 'longer': longer.get(row['setting'])} for row in rows(folder)]
 
 

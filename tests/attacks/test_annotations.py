@@ -140,7 +140,6 @@ def test_turned_pieces_fit_as_the_upright_ones(codes):
 @pytest.mark.parametrize('gap', [0, 2])
 @pytest.mark.parametrize('outlines', [False, True])
 def test_many_objects_on_a_picture_without_content_bring_it_back(copied, gap, outlines):
-    pytest.importorskip('numba')
     case = copied(objects(40, outlines=outlines), Scheme(PATCH, gap=gap))
     found = attacked(case)
     assert neighbours(case, found) > 0.4
@@ -150,7 +149,6 @@ def test_many_objects_on_a_picture_without_content_bring_it_back(copied, gap, ou
 
 
 def test_one_object_within_a_piece_tells_nothing(copied):
-    pytest.importorskip('numba')
     case = copied([dict(objects(1)[0], bbox=[18, 18, 8, 8])], Scheme(PATCH))
     found = attacked(case)
     assert neighbours(case, found) < 0.15

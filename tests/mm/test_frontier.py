@@ -246,6 +246,7 @@ def test_longer_runs_noisy_ones_and_copies_stand_beside_the_others(tmp_path):
         write_run(folder, 'vit-plain', plain)
         write_run(folder, 'rs-gap-2', gap)
     write_run(out / 'epochs-18', 'rs-gap-4', 50.0)  # nothing to compare with
+    write_run(out / 'epochs-18-noise-20', 'rs-gap-2', 10.0)  # of noise, not longer
     write_run(out, 'mi', 40.0)
     whole, gap, mixed = frontier_more.run_rows(out)
     assert (gap['accuracy'], gap['share']) == (30.0, 0.5)
