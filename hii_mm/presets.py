@@ -207,6 +207,7 @@ def _hides_at_most(one: Scheme, other: Scheme) -> bool:
         and a.drop_ratio <= b.drop_ratio
         and a.orient <= b.orient
         and a.tone <= b.tone
+        and a.noise <= b.noise
         and (b.window is None or (a.window is not None and a.window <= b.window))
     )
 

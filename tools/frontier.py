@@ -8,7 +8,7 @@
     python tools/frontier.py plot
 
 ``run`` trains a recogniser for each setting and seed, one after the other, and
-writes zoo/frontier/NAME-seedN.json, and with --epochs, --noise or --copies a file of
+writes zoo/frontier/NAME-seedN.json, and with --epochs or --copies a file of
 the same name in a folder such as zoo/frontier/epochs-18. ``attack`` attacks validation images of each scheme
 and writes zoo/frontier/attacks/NAME.json; with --steps it trains the attack
 context on training images of the scheme and writes NAME-trained.json, where
@@ -35,7 +35,7 @@ from frontier_settings import SETTINGS
 
 RUNS = Path('zoo/frontier')
 ATTACKS = ['identity', 'jigsaw', 'context', 'mixup-inverse']
-KINDS = ['runs', 'trials', 'boxes', 'noise', 'copies']
+KINDS = ['runs', 'trials', 'boxes', 'copies']
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,10 +50,6 @@ def parse_args() -> argparse.Namespace:
     plot = commands.add_parser('plot', help='draw the plot')
     _add_training(run, trial)
     _add_attack(attack)
-    for command in (run, attack):
-        command.add_argument(
-            '--noise', type=float, default=0.0, metavar='SIGMA', help='of the encrypted values, 8 bits (%(default)s)'
-        )
     for command in (run, attack, bag):
         command.add_argument('--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS), metavar='NAME')
     for command in (run, attack, bag, trial):
@@ -99,9 +95,6 @@ def main() -> int:
     if args.command in ('run', 'try', 'attack', 'bag') and not args.data.is_dir():
         print(f'frontier: no folder {args.data}; run tools/dataset_converters/fashion_scene.py first', file=sys.stderr)
         return 2
-    if getattr(args, 'noise', 0) and (wrong := [name for name in args.settings if not SETTINGS[name].keeps_values]):
-        print(f'frontier: --noise takes settings without mixing and tone, got {", ".join(wrong)}', file=sys.stderr)
-        return 2
     if args.command == 'run':
         from frontier_run import run_all
 
@@ -129,11 +122,11 @@ def main() -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Print, write or draw what was measured; return the exit code."""
-    from frontier_more import box_rows, copy_rows, noise_rows, run_rows, trial_rows
+    from frontier_more import box_rows, copy_rows, run_rows, trial_rows
     from frontier_show import plot, table, write_rows
 
     kind = 'runs' if args.command == 'plot' else args.of
-    readers = (run_rows, trial_rows, box_rows, noise_rows, copy_rows)
+    readers = (run_rows, trial_rows, box_rows, copy_rows)
     found = dict(zip(KINDS, readers))[kind](args.out)
     if not found:
         print(f'frontier: no {kind} in {args.out}', file=sys.stderr)

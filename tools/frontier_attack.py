@@ -7,7 +7,6 @@ import json
 import shlex
 import sys
 import time
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +28,10 @@ PUBLIC = 2000  # training images that the attack context learns from
 
 
 def attack_all(args: argparse.Namespace) -> None:
-    """Attack each scheme, unless its json is there: NAME.json, or NAME-trained.json with --steps.
-
-    With noise they stand in the folder noise-SIGMA.
-    """
-    folder = (args.out / noise_name(args) if args.noise else args.out) / 'attacks'
+    """Attack each scheme, unless its json is there: NAME.json, or NAME-trained.json with --steps."""
+    folder = args.out / 'attacks'
     folder.mkdir(parents=True, exist_ok=True)
     shown = spread(sorted((args.data / 'val').rglob('*.png')), args.images)
-    if args.noise:
-        shown = noisy(shown, args)
     for name in args.settings:
         scheme = SETTINGS[name].built
         if scheme is None or (args.steps and not scheme.shuffle):
@@ -68,30 +62,6 @@ def spread(files: list[Path], count: int) -> list[Path]:
     return [files[k * len(files) // count] for k in range(count)]
 
 
-def noise_name(args: argparse.Namespace) -> str:
-    """Return the name of the folder of what has noise."""
-    return f'noise-{args.noise:g}'
-
-
-def noisy(files: list[Path], args: argparse.Namespace) -> list[Path]:
-    """Write files with noise into the folder of the runs; a shuffle of them is the noisy shuffle."""
-    folder = args.work_dir / noise_name(args)
-    made = []
-    for path in files:
-        own, rng = folder / path.relative_to(args.data), np.random.default_rng(zlib.crc32(path.name.encode()))
-        own.parent.mkdir(parents=True, exist_ok=True)
-        with Image.open(path) as image:
-            Image.fromarray(with_noise(np.array(image.convert('RGB')), args.noise, rng)).save(own)
-        made.append(own)
-    return made
-
-
-def with_noise(image: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a uint8 image with normal noise of each value, rounded and clipped to [0, 255]."""
-    noise = rng.standard_normal(image.shape, np.float32) * np.float32(deviation)
-    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
-
-
 def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, Any]:
     """Train the attack context on training images under a scheme, unless that was done, and return what is kept of it.
 
@@ -100,11 +70,8 @@ def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, An
     """
     import torch
 
-    noise = f'-{noise_name(args)}' if args.noise else ''
-    path = args.work_dir / f'context-{name}-{args.steps}{noise}.pt'
+    path = args.work_dir / f'context-{name}-{args.steps}.pt'
     public = spread(sorted((args.data / 'train').rglob('*.png')), PUBLIC)
-    if args.noise:
-        public = noisy(public, args)
     if not path.is_file():
         with Image.open(public[0]) as first:
             size = first.width
@@ -135,7 +102,6 @@ def attacked(
         'scheme': scheme.label,
         'images': len(shown),
         'gallery': SIZE,
-        'noise': args.noise,
         'context': context and {key: context[key] for key in ('photos', 'curve')},
         'attacks': [row for setting in report.data['settings'] for row in rows_of(setting)],
         'not_run': [

@@ -1,4 +1,4 @@
-"""The tables of the frontier: settings with longer runs, trials of the recipe, noise, copies, and boxes."""
+"""The tables of the frontier: settings with longer runs, trials of the recipe, copies, and boxes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IMAGES = {  # of the rows of DETECTIONS, and the setting whose attack is theirs
     '2 x 2 sub-patches of 16-pixel patches mixed': 'mi',
     '16-pixel patches shuffled': 'rs-gap-0',
 }
-LONGER = ('epochs', 'seeds', 'accuracy', 'interval', 'deviation', 'share', 'curve')
+LONGER = ('epochs', 'machine', 'date', 'seeds', 'accuracy', 'interval', 'deviation', 'share', 'curve')
 Row = dict[str, Any]
 
 
@@ -42,7 +42,7 @@ def run_rows(folder: Path) -> list[Row]:
     """
     longer: dict[str, Row] = {}
     names = [path.name.removeprefix('epochs-') for path in folder.glob('epochs-*')]
-    for epochs in sorted(int(name) for name in names if name.isdecimal()):  # not those with noise or on copies
+    for epochs in sorted(int(name) for name in names if name.isdecimal()):  # not those on copies
         longer |= {row['setting']: {key: row[key] for key in LONGER} for row in rows(folder / f'epochs-{epochs}')}
     return [{**row, 'longer': longer.get(row['setting'])} for row in rows(folder)]
 
@@ -50,24 +50,6 @@ def run_rows(folder: Path) -> list[Row]:
 def _measured(row: Row) -> Row:
     """Return a row without the figures on photographs, which are of the scheme as the audit had it."""
     return {key: value for key, value in row.items() if not key.startswith('audit_')}
-
-
-def noise_rows(folder: Path) -> list[Row]:
-    """Return a row for each setting of FOLDER/noise-SIGMA, and before it that of the setting without noise.
-
-    The attack on noise knows it: its network learned on noisy pictures. What it
-    finds of a picture among others is left out: the picture has the noise, too.
-    """
-    plain = {row['setting']: row for row in rows(folder)}
-    found = []
-    for path in sorted(folder.glob('noise-*')):
-        for row in rows(path):
-            name, whole = row['setting'], plain['vit-plain']['accuracy']
-            scheme = f'{row["scheme"]}, noise {path.name.removeprefix("noise-")}'
-            share = round(row['accuracy'] / whole, 4)
-            found += [plain[name]] * (name in plain) + [{**row, 'scheme': scheme, 'share': share}]
-    kept = [{key: value for key, value in _measured(row).items() if not key.startswith('photo')} for row in found]
-    return [row for k, row in enumerate(kept) if row not in kept[:k]]
 
 
 def copy_rows(folder: Path) -> list[Row]:

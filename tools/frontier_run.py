@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from frontier_attack import noise_name, with_noise
 from frontier_held import HoldImages
 from frontier_settings import CONFIGS, OWN, SETTINGS
 from frontier_show import interval
@@ -55,32 +54,10 @@ class Curve(Hook):
         )
 
 
-class AddNoise(Hook):
-    """Add normal noise to the encrypted images of training and validation.
-
-    Args:
-        deviation: in values of 8 bits.
-        seed: of the noise.
-    """
-
-    def __init__(self, deviation: float, seed: int) -> None:
-        self.deviation, self.seed = deviation, seed
-
-    def before_train(self, runner: Runner) -> None:
-        """Put it before the last step of both pipelines, which packs."""
-        for loop in (runner.train_loop, runner.val_loop):
-            loop.dataloader.dataset.pipeline.transforms.insert(-1, self.noisy)
-        self.rng = np.random.default_rng([self.seed, runner.epoch])
-
-    def noisy(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return the sample with noise."""
-        return {**results, 'img': with_noise(results['img'], self.deviation, self.rng)}
-
-
 def run_all(args: argparse.Namespace) -> None:
     """Train each setting with each seed, unless its json is there.
 
-    Runs of other epochs, with noise or on copies have a folder of their own.
+    Runs of other epochs or on copies have a folder of their own.
     """
     kind = kind_of(args)
     folder = args.out / kind
@@ -99,7 +76,6 @@ def run_all(args: argparse.Namespace) -> None:
 def kind_of(args: argparse.Namespace) -> str:
     """Return the name of the folder for runs that differ from the config's, such as 'epochs-18'; else ''."""
     words = [f'epochs-{args.epochs}'] if args.epochs else []
-    words += [noise_name(args)] if args.noise else []
     return '-'.join([*words, *(['copies'] if args.copies else [])])
 
 
@@ -108,8 +84,7 @@ def train(name: str, seed: int, work_dir: Path, args: argparse.Namespace) -> dic
     data = args.copies / name if args.copies else args.data
     cfg = config(name, work_dir / f'{name}-seed{seed}', data, args.epochs, encrypted=bool(args.copies))
     cfg.randomness = dict(seed=seed)
-    hooks = [AddNoise(args.noise, seed)] if args.noise else []
-    return {**record(name, seed, *trained(cfg, *hooks), args.machine), 'noise': args.noise, 'copies': bool(args.copies)}
+    return {**record(name, seed, *trained(cfg), args.machine), 'copies': bool(args.copies)}
 
 
 def trained(cfg: Config, *hooks: Hook) -> tuple[Runner, list[dict[str, float]]]:

@@ -36,12 +36,6 @@ class Setting(NamedTuple):
 
         return None if self.scheme is None else Scheme(**self.scheme)
 
-    @property
-    def keeps_values(self) -> bool:
-        """Whether pixels move and keep their values: no mixing, no tone."""
-        scheme = self.scheme or {}
-        return scheme.get('strategy', 'shuffle') == 'shuffle' and not scheme.get('tone')
-
 
 def _rs(**options: Any) -> Setting:
     return Setting(PEVIT, dict(strategy='shuffle', **options))
@@ -79,5 +73,8 @@ SETTINGS = {
     'rs-p8-gap-1-tone': _rs(patch_size=8, gap=1, tone=True),
     'rs-on-mi-p8': _both(patch_size=8),
     'rs-p8-gap-0': _rs(patch_size=8),
+    'rs-gap-2-noise-32': _rs(gap=2, noise=32),
+    'rs-gap-2-tone-noise-16': _rs(gap=2, tone=True, noise=16),
+    'rs-on-mi-noise-16': _both(noise=16),
     'pevit-plain': Setting(PEVIT, None),
 }

@@ -63,8 +63,8 @@ def _merged(runs: list[Row]) -> Row:
         SystemExit: runs that differ in more than the seed.
     """
     first, accuracies = runs[0], [run['accuracy'] for run in runs]
-    if len({(run['epochs'], run.get('noise', 0), run.get('copies', False)) for run in runs}) > 1:
-        sys.exit(f'frontier: runs of {first["setting"]} differ in epochs, noise or copies')
+    if len({(run['epochs'], run.get('copies', False)) for run in runs}) > 1:
+        sys.exit(f'frontier: runs of {first["setting"]} differ in epochs or copies')
     accuracy = statistics.mean(accuracies)
     kept = {key: first[key] for key in ('setting', 'scheme', 'model', 'config', 'epochs')}
     return kept | {
@@ -149,11 +149,9 @@ def _with_chance(row: Row, metric: str) -> str:
 
 
 COMMANDS = {
-    'runs': 'python tools/frontier.py run --seeds 0 1 2; python tools/frontier.py run --epochs 18; '
+    'runs': 'python tools/frontier.py run --seeds 0 1 2; python tools/frontier.py run --epochs 18 --seeds 0 1 2; '
     'python tools/frontier.py attack; python tools/frontier.py attack --steps 600 --attacks context; '
     'python tools/frontier.py bag',
-    'noise': 'python tools/frontier.py run --noise 32; '
-    'python tools/frontier.py attack --noise 32 --steps 600 --attacks context',
     'copies': 'hii-mm encrypt data/fashion-scene/PART copies/NAME/PART --preset PRESET --key KEYFILE; '
     'python tools/frontier.py run --copies copies',
     'trials': 'python tools/frontier.py try',
@@ -164,10 +162,11 @@ COMMANDS = {
 
 def write_rows(found: list[Row], path: Path, kind: str = 'runs') -> None:
     """Write the json file of one of the documentation's tables; ``kind`` is a key of ``COMMANDS``."""
-    machines = dict.fromkeys(part for row in found for part in row['machine'].split('; '))
+    runs = [*found, *(row['longer'] for row in found if row.get('longer'))]
+    machines = dict.fromkeys(part for run in runs for part in run['machine'].split('; '))
     head = {
         'command': COMMANDS[kind],
-        'date': max(row['date'] for row in found),
+        'date': max(run['date'] for run in runs),
         'machine': '; '.join(machines),
     }
     path.write_text(dump(head, found), encoding='utf-8')

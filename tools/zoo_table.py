@@ -107,7 +107,10 @@ def _seeds(root: Path) -> dict[str, str]:
         runs.setdefault(Path(row['config']).stem, []).append(row['AP'])
     for row in _read(root, 'frontier'):
         if row['setting'] in OWN:
-            runs[Path(OWN[row['setting']]).stem] = row['seeds']
+            stem, longer = Path(OWN[row['setting']]).stem, row['longer']
+            runs[stem] = row['seeds']
+            if longer:
+                runs[stem.replace(f'-{row["epochs"]}e_', f'-{longer["epochs"]}e_')] = longer['seeds']
     return {
         stem: f'{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} ({len(values)} seeds)'
         for stem, values in runs.items()

@@ -89,7 +89,7 @@ def attack(
         budget_minutes: stop after this time; what did not run is listed.
         seed: of the plans that are tried and of what attackers are given.
         sweep: vary one parameter of ``scheme`` at a time, as in
-            ``'gap=0:4,drop=0:0.75,orient,tone,mixup'``; see :func:`.evaluation.sweep.parse`.
+            ``'gap=0:4,drop=0:0.75,noise=0:32:16,orient,tone,mixup'``; see :func:`.evaluation.sweep.parse`.
         effort: of attacks that search; 0 is a quick guess, 4 searches four times as long.
         jobs: worker processes, at most one for each image; None is one for each core where
             the run is estimated to take longer than it takes to start them. The results

@@ -29,7 +29,7 @@ PRESETS = choices()
 # the flags that describe a scheme, and what the library takes where they are not given
 SCHEME = {
     'strategy': 'shuffle', 'patch_size': 16, 'gap': 0, 'drop_ratio': 0.0, 'orient': False, 'window': None,
-    'tone': False, 'grid': 2,
+    'tone': False, 'noise': 0, 'grid': 2,
 }  # fmt: skip
 
 
@@ -55,6 +55,7 @@ def add_scheme(parser: argparse._ActionsContainer) -> None:
     parser.add_argument('--orient', action='store_true', default=None, help='turn and mirror each patch at random')
     parser.add_argument('--window', type=int, metavar='N', help='shuffle only within windows of N x N patches')
     parser.add_argument('--tone', action='store_true', default=None, help='change the tone of each patch at random')
+    parser.add_argument('--noise', type=int, metavar='N', help='deviation of the noise on each value, in levels (0)')
     parser.add_argument('--grid', type=int, metavar='G', help='mixing: average G x G sub-patches (2)')
 
 

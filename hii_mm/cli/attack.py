@@ -64,7 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--sweep',
         metavar='TEXT',
-        help='vary the scheme, and write explore.html with sliders: gap=0:4,drop=0:0.75,orient,tone,mixup',
+        help='vary the scheme, and write explore.html with sliders: '
+        'gap=0:4,drop=0:0.75,noise=0:32:16,orient,tone,mixup',
     )
     parser.add_argument(
         '--checkpoint', action='append', type=arguments.assignment, default=[], metavar='ATTACK=FILE',

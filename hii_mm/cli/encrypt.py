@@ -117,7 +117,7 @@ def _scheme(args: argparse.Namespace) -> Scheme:
         'choose how to encrypt; nothing is chosen for you\n'
         f'Presets, as --preset NAME:\n{indent(table(), "  ")}\n'
         'Or options: --strategy shuffle|mixup|both, --patch-size P, --gap N, --drop-ratio R, --orient, --window N, '
-        '--tone, --grid G\n'
+        '--tone, --noise N, --grid G\n'
         'Try them on your own pictures first:\n'
         f'  hii-mm recommend {quote(args.src)} --out report\n'
         f'  hii-mm attack {quote(args.src)} --gap 2 --out report\n'

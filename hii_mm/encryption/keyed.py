@@ -20,12 +20,14 @@ import numpy as np
 
 from ..errors import InvalidTypeError, InvalidValueError, UsageError
 from . import checks
+from .chacha import chacha20
 from .keys import MasterKey
 from .shuffle import ShuffleParams
 
 PLAN_VERSION = 2
 DATASET_BYTES = 16
 _FIELDS = ('patch_size', 'gap', 'drop_ratio', 'orient', 'window', 'remainder')
+_OPTIONAL = ('tone', 'noise')  # entered where they do something
 _WORDS = 1 << 32
 
 
@@ -94,7 +96,7 @@ def keyed_source(
     if not image_id:
         raise InvalidValueError("image_id must not be empty, got ''")
     fields = dataset_bytes(dataset_id), canonical(params, shape), id_bytes(image_id)
-    return KeyedSource(_chacha20(key.derive(f'hii-mm plan v{PLAN_VERSION}', *fields)))
+    return KeyedSource(chacha20(key.derive(f'hii-mm plan v{PLAN_VERSION}', *fields)))
 
 
 def new_dataset_id() -> str:
@@ -127,28 +129,19 @@ def id_bytes(image_id: str) -> bytes:
     return image_id.encode('utf-8', 'surrogateescape')
 
 
-def _chacha20(key: bytes) -> Callable[[int], bytes]:
-    """Return ``stream(n)``: the next 4 * n bytes of ChaCha20 under ``key``, counter and nonce 0."""
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
-
-    encryptor = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor()
-    return lambda n: encryptor.update(bytes(4 * n))
-
-
 def canonical(params: ShuffleParams, shape: Sequence[int]) -> bytes:
     """Return the parameters and the size of a shuffle as the bytes that enter its key, version 2.
 
     JSON with sorted names and no blanks; ``patch_size`` and ``shape`` are
-    [h, w] and ``drop_ratio`` a float; ``tone`` is there only if it is true. Mixing
-    has no secret and does not enter.
+    [h, w] and ``drop_ratio`` a float; ``tone`` is there only if it is true, and ``noise``
+    only if it is not 0. Mixing has no secret and does not enter.
 
     Args:
         params: of the shuffle.
         shape: (h, w) of the image that is shuffled, before ``remainder`` pads or crops it.
     """
     values = {name: getattr(params, name) for name in _FIELDS}
-    if params.tone:
-        values['tone'] = True
+    values |= {name: getattr(params, name) for name in _OPTIONAL if getattr(params, name)}
     values['shape'] = list(checks.pair('image size', tuple(shape[:2]), 1))
     return json.dumps({'strategy': 'shuffle', **values}, sort_keys=True, separators=(',', ':')).encode()
 

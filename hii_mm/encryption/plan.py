@@ -49,8 +49,8 @@ class Plan:
         """Encrypt an image; the input is not changed.
 
         Args:
-            image: (H, W) or (H, W, C) of ``plain_shape``; uint8, uint16 or, without tone, float32.
-                With tone, colours are red, green, blue, see :meth:`mirrored`.
+            image: (H, W) or (H, W, C) of ``plain_shape``; uint8, uint16 or, without tone and noise, float32.
+                With these, colours are red, green, blue, see :meth:`mirrored`.
 
         Returns:
             Of ``encrypted_shape`` (plus C), same dtype.
@@ -99,9 +99,11 @@ class Plan:
 
         It does to them what this plan does to images in the order red, green, blue.
         """
-        if self.shuffle is None or self.shuffle.tone is None:
+        if self.shuffle is None:
             return self
-        return replace(self, shuffle=replace(self.shuffle, tone=self.shuffle.tone.mirrored()))
+        tone, noise = self.shuffle.tone, self.shuffle.noise
+        shuffle = replace(self.shuffle, tone=tone and tone.mirrored(), noise=noise and noise.mirrored())
+        return replace(self, shuffle=shuffle)
 
     def apply_mask(self, mask: np.ndarray, pad_value: int = 0) -> np.ndarray:
         """Move a mask or a segmentation map with the pixels.
@@ -137,7 +139,7 @@ class Plan:
         """
         checks.check_image(mask, *self.encrypted_shape)
         if self.shuffle is not None:
-            mask = replace(self.shuffle, tone=None).invert(mask, fill)
+            mask = replace(self.shuffle, tone=None, noise=None).invert(mask, fill)
         return mask if self.mixup is None else self.mixup.restore_mask(mask, fill)
 
     def move_boxes(self, boxes: np.ndarray, mode: str = 'fragment') -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,7 @@ from .shuffle import RandomSource, ShuffleParams
 
 STRATEGIES = ('shuffle', 'mixup', 'both')
 TRANSFORMS = {'PatchMixup': MixupParams, 'PatchShuffle': ShuffleParams}
-OF_SHUFFLE = ('gap', 'drop_ratio', 'orient', 'window', 'tone')
+OF_SHUFFLE = ('gap', 'drop_ratio', 'orient', 'window', 'tone', 'noise')
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -35,6 +35,7 @@ class Scheme:
         window: permute only within windows of this many by this many patches.
         tone: change the order of the colours, the direction and the level of each
             channel of each patch at random, without loss.
+        noise: standard deviation of the noise on each value, in levels of 8 bits, at most 128.
         grid: see :class:`.mixup.MixupParams`.
         remainder: 'error', 'pad' or 'crop', where the image is not a multiple
             of the patch size.
@@ -66,13 +67,14 @@ class Scheme:
         orient: bool = False,
         window: int | None = None,
         tone: bool = False,
+        noise: int = 0,
         grid: int = 2,
         remainder: str = 'error',
     ) -> None:
         checks.one_of('strategy', strategy, STRATEGIES)
-        if strategy == 'mixup' and (gap or drop_ratio or orient or window or tone):
+        if strategy == 'mixup' and (gap or drop_ratio or orient or window or tone or noise):
             raise InvalidValueError(
-                "gap, drop_ratio, orient, window and tone need a shuffle; strategy 'mixup' has none"
+                "gap, drop_ratio, orient, window, tone and noise need a shuffle; strategy 'mixup' has none"
             )
         if strategy == 'shuffle' and grid != 2:
             raise InvalidValueError(f"grid {grid} needs mixing; strategy 'shuffle' has none")
@@ -81,7 +83,7 @@ class Scheme:
             mixup = MixupParams(patch_size, grid, remainder)
             side, remainder = mixup.core_size, 'error'  # mixed images never have a remainder
         if strategy != 'mixup':
-            shuffle = ShuffleParams(side, gap, drop_ratio, orient, window, remainder, tone)
+            shuffle = ShuffleParams(side, gap, drop_ratio, orient, window, remainder, tone, noise)
         self._set(mixup, shuffle)
 
     def _set(self, mixup: MixupParams | None, shuffle: ShuffleParams | None) -> None:
@@ -204,6 +206,7 @@ class Scheme:
             words += ['orient'] if rs.orient else []
             words += [f'window {rs.window}'] if rs.window else []
             words += ['tone'] if rs.tone else []
+            words += [f'noise {rs.noise}'] if rs.noise else []
         return {'both': 'RS on MI', 'mixup': 'MI', 'shuffle': 'RS'}[self.strategy] + ' ' + ', '.join(words)
 
     def __repr__(self) -> str:

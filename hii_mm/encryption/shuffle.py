@@ -1,7 +1,7 @@
 """Random shuffling (RS): the patches of an image change places.
 
 Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
-arXiv 2306.03679, section 3.2. Gap, drop, orient, window and tone are ours.
+arXiv 2306.03679, section 3.2. Gap, drop, orient, window, tone and noise are ours.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InvalidValueError
 from . import checks, turns
 from .grid import PatchGrid, as_patches
+from .noise import MOST, Noise
 from .tone import Tone, check_tonable
 
 MANY = 1000  # numbers from which on a sort is the faster shuffle
@@ -55,6 +56,9 @@ class ShuffleParams:
         tone: change the order of the colours, the direction and the level of each
             channel of each patch at random, without loss; see :mod:`.tone`.
             Needs images of whole levels.
+        noise: standard deviation, in levels of 8 bits, of the noise that is added to each
+            value before the tone; at most 128, 0 is none. Whoever knows the draws can take it
+            away, but for values that were clipped; see :mod:`.noise`. Needs images of whole levels.
 
     Raises:
         InvalidTypeError, InvalidValueError: a value that is not accepted.
@@ -67,6 +71,7 @@ class ShuffleParams:
     window: int | None = None
     remainder: str = 'error'
     tone: bool = False
+    noise: int = 0
 
     def __post_init__(self) -> None:
         def keep(name: str, value: Any) -> None:
@@ -77,6 +82,9 @@ class ShuffleParams:
         keep('drop_ratio', checks.share('drop_ratio', self.drop_ratio))
         keep('orient', checks.flag('orient', self.orient))
         keep('tone', checks.flag('tone', self.tone))
+        keep('noise', checks.whole('noise', self.noise, 0))
+        if self.noise > MOST:
+            raise InvalidValueError(f'noise must be at most {MOST} levels of 8 bits, got {self.noise}')
         checks.one_of('remainder', self.remainder, checks.REMAINDERS)
         if self.window is not None:
             keep('window', checks.whole('window', self.window, 2))
@@ -92,12 +100,12 @@ class ShuffleParams:
         return self.patch_size[0] - 2 * self.gap, self.patch_size[1] - 2 * self.gap
 
     def plan(self, plain_shape: tuple[int, ...], rng: RandomSource) -> ShufflePlan:
-        """Sample where each patch goes, and how it is turned and toned.
+        """Sample where each patch goes, how it is turned and toned, and the noise.
 
         Draws, in this order: without windows, the patches to keep in their new
         order (drawn again while it is the plain order); with windows, one
         permutation each, row by row (likewise), then the patches to keep, if
-        any are dropped; then the orientations; and last the tones.
+        any are dropped; then the orientations; then the tones; and last the noise.
 
         Args:
             plain_shape: (h, w), or an image's whole shape.
@@ -124,7 +132,8 @@ class ShuffleParams:
             codes = len(turns.codes_of(self.patch_size))
             orientation = 8 // codes * rng.integers(codes, size=kept)
         tone = Tone.draw(kept, rng) if self.tone else None
-        return ShufflePlan(grid, self.gap, shape, permutation, orientation, tone)
+        noise = Noise.draw(self.noise, rng) if self.noise else None
+        return ShufflePlan(grid, self.gap, shape, permutation, orientation, tone, noise)
 
 
 @lru_cache(maxsize=64)
@@ -236,6 +245,7 @@ class ShufflePlan:
         orientation: int64 (rows * columns,) or None; the patch at place i was
             turned by the code ``orientation[i]`` of :mod:`.turns`.
         tone: the :class:`.tone.Tone` of the places, or None.
+        noise: the :class:`.noise.Noise` of the values, or None.
     """
 
     grid: PatchGrid
@@ -244,6 +254,7 @@ class ShufflePlan:
     permutation: np.ndarray = field(repr=False)
     orientation: np.ndarray | None = field(default=None, repr=False)
     tone: Tone | None = field(default=None, repr=False)
+    noise: Noise | None = field(default=None, repr=False)
 
     @property
     def plain_shape(self) -> tuple[int, int]:
@@ -272,7 +283,7 @@ class ShufflePlan:
         """Shuffle an image; the input is not changed.
 
         Args:
-            image: (H, W) or (H, W, C), uint8, uint16 or, without tone, float32; any strides.
+            image: (H, W) or (H, W, C), uint8, uint16 or, without tone and noise, float32; any strides.
 
         Returns:
             ndarray: C-contiguous, of ``encrypted_shape`` (plus C), same dtype.
@@ -281,15 +292,18 @@ class ShufflePlan:
             InvalidTypeError, InvalidValueError: not such an image, or not of ``plain_shape``.
         """
         checks.check_image(image, *self.plain_shape)
-        if self.tone is None:
+        if self.tone is None and self.noise is None:
             return self.move(image)
-        check_tonable(image)
+        check_tonable(image, 'noise' if self.tone is None else 'tone')
         encrypted = self.move(image)
-        self.tone.apply(encrypted, self.shape)
+        if self.noise is not None:
+            self.noise.apply(encrypted)
+        if self.tone is not None:
+            self.tone.apply(encrypted, self.shape)
         return encrypted
 
     def move(self, array: np.ndarray, pad_value: int | None = None) -> np.ndarray:
-        """Move and turn values with the pixels, without tone: masks, labels or coordinates.
+        """Move and turn values with the pixels, without tone and noise: masks, labels or coordinates.
 
         Args:
             array: (H, W) or (H, W, C), uint8, uint16 or float32, any strides.
@@ -317,17 +331,21 @@ class ShufflePlan:
                 see :meth:`missing`.
 
         Returns:
-            ndarray: of ``plain_shape`` (plus C). Without gap, drop and crop it
-            is the plain image bit for bit.
+            ndarray: of ``plain_shape`` (plus C). Without gap, drop, crop and
+            noise it is the plain image bit for bit. Values that noise
+            clipped stay as far from the plain ones as they were clipped.
 
         Raises:
             InvalidTypeError, InvalidValueError: not such an image.
         """
         checks.check_image(image, *self.encrypted_shape)
-        if self.orientation is not None or self.tone is not None:
+        if self.orientation is not None or self.tone is not None or self.noise is not None:
             image = image.copy()
         if self.tone is not None:
             self.tone.invert(image, self.shape)
+        if self.noise is not None:
+            check_tonable(image, 'noise')
+            self.noise.invert(image)
         if self.orientation is not None:
             turns.turn_patches(image, turns.inverse(self.orientation), self.shape)
         fitted = np.full(self.grid.fitted_shape + image.shape[2:], fill, dtype=image.dtype)

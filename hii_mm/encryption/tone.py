@@ -106,8 +106,8 @@ class Tone:
             operation(band, line, out=band)
 
 
-def check_tonable(image: np.ndarray) -> None:
-    """Check that tone can be given to the pixels of an image.
+def check_tonable(image: np.ndarray, what: str = 'tone') -> None:
+    """Check that tone, or noise, can be given to the pixels of an image.
 
     Raises:
         InvalidTypeError: levels that are not whole numbers.
@@ -115,11 +115,11 @@ def check_tonable(image: np.ndarray) -> None:
     """
     if image.dtype.kind != 'u':
         raise InvalidTypeError(
-            f'tone needs whole levels, uint8 or uint16, got {image.dtype.name}: encrypt before images become floats, '
+            f'{what} needs whole levels, uint8 or uint16, got {image.dtype.name}: encrypt before images become floats, '
             'or round them: image.round().clip(0, 255).astype(numpy.uint8)'
         )
     if image.ndim == 3 and image.shape[2] > CHANNELS:
-        raise InvalidValueError(f'tone is defined for images of at most {CHANNELS} channels, got {image.shape[2]}')
+        raise InvalidValueError(f'{what} is defined for images of at most {CHANNELS} channels, got {image.shape[2]}')
 
 
 def _extremes(band: np.ndarray, columns: int, channels: int, extreme: np.ufunc) -> np.ndarray:

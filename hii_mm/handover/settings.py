@@ -126,13 +126,13 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """Return the ``parameters`` of a manifest: patch sizes are [h, w], ``size`` is [w, h].
 
-        ``tone`` is named only if it is true.
+        ``tone`` is named only if it is true, and ``noise`` only if it is not 0.
         """
         scheme = self.scheme
         values: dict[str, Any] = {'strategy': scheme.strategy, 'patch_size': list(scheme.patch_size)}
         if scheme.shuffle is not None:
-            values |= {name: getattr(scheme.shuffle, name) for name in OF_SHUFFLE if name != 'tone'}
-            values |= {'tone': True} if scheme.shuffle.tone else {}
+            given = {name: getattr(scheme.shuffle, name) for name in OF_SHUFFLE}
+            values |= {name: value for name, value in given.items() if value or name not in ('tone', 'noise')}
         if scheme.mixup is not None:
             values['grid'] = scheme.mixup.grid
         values['size'] = list(self.size) if isinstance(self.size, tuple) else self.size
@@ -159,6 +159,7 @@ class Settings:
             orient=given.orient,
             window=given.window,
             tone=given.tone,
+            noise=given.noise,
             grid=given.grid,
         )
         return cls(
@@ -183,6 +184,7 @@ class _Parameters(msgspec.Struct, forbid_unknown_fields=True):
     orient: bool = False
     window: int | None = None
     tone: bool = False
+    noise: int = 0
     grid: int = 2
     size: Size = None
     fit: str | None = None

@@ -43,6 +43,7 @@ def flags_of(scheme: Scheme) -> list[str]:
         words += ['--orient'] if shuffle.orient else []
         words += ['--window', str(shuffle.window)] if shuffle.window else []
         words += ['--tone'] if shuffle.tone else []
+        words += ['--noise', str(shuffle.noise)] if shuffle.noise else []
     return words + (['--grid', str(mixup.grid)] if mixup else [])
 
 

@@ -36,7 +36,7 @@ _SHOWN = 3  # names in a message
 def steps_as_config(scheme: Scheme | None) -> list[dict[str, Any]]:
     """Return a scheme as the transforms of a pipeline: parameters alone, no seed, key or id of a data set.
 
-    ``tone`` is named only if it is true.
+    ``tone`` is named only if it is true, and ``noise`` only if it is not 0.
 
     >>> steps_as_config(Scheme(16, strategy='mixup'))
     [{'type': 'PatchMixup', 'patch_size': [16, 16], 'grid': 2, 'remainder': 'error'}]
@@ -45,7 +45,7 @@ def steps_as_config(scheme: Scheme | None) -> list[dict[str, Any]]:
     for step in scheme.steps if scheme else ():
         name = 'PatchMixup' if step is scheme.mixup else 'PatchShuffle'  # type: ignore[union-attr]
         values = {field: getattr(step, field) for field in _FIELDS[name]}
-        values |= {'tone': True} if getattr(step, 'tone', False) else {}
+        values |= {name: value for name in ('tone', 'noise') if (value := getattr(step, name, None))}
         found.append({'type': name, **values, 'patch_size': list(step.patch_size)})
     return found
 

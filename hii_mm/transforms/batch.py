@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..encryption import MixupParams, PatchGrid, Plan, Scheme, ShuffleParams, turns
 from ..encryption.shuffle import kept_shape
 from ..errors import InvalidValueError
+from .batch_noise import fresh_noise, given_noise
 from .batch_tone import BatchTone, check_tonable
 
 
@@ -26,7 +27,7 @@ class BatchPatchShuffle(nn.Module):
     """Shuffle the patches of each image of a batch, with a fresh permutation for each.
 
     Args:
-        patch_size, gap, drop_ratio, orient, window, remainder, tone: as in
+        patch_size, gap, drop_ratio, orient, window, remainder, tone, noise: as in
             :class:`.PatchShuffle`.
 
     Attributes:
@@ -45,9 +46,10 @@ class BatchPatchShuffle(nn.Module):
         window: int | None = None,
         remainder: str = 'error',
         tone: bool = False,
+        noise: int = 0,
     ) -> None:
         super().__init__()
-        options = dict(gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, tone=tone)
+        options = dict(gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, tone=tone, noise=noise)
         self.scheme = Scheme(patch_size, **options, remainder=remainder)
         params = self.scheme.shuffle
         assert params is not None
@@ -63,7 +65,7 @@ class BatchPatchShuffle(nn.Module):
         """Shuffle a batch.
 
         Args:
-            images: (B, C, H, W), on any device, of any dtype; with tone uint8 or uint16.
+            images: (B, C, H, W), on any device, of any dtype; with tone or noise uint8 or uint16.
             plans: of the images, to repeat what was done elsewhere; None draws fresh ones.
             generator: source of the permutations, on the device of the images; None is torch's own.
 
@@ -71,12 +73,12 @@ class BatchPatchShuffle(nn.Module):
             (B, C, h, w), same dtype.
 
         Raises:
-            InvalidTypeError: with tone, another dtype.
+            InvalidTypeError: with tone or noise, another dtype.
             InvalidValueError: images that cannot be cut into patches, or plans that are not theirs.
         """
         _check(images)
-        if self.params.tone:
-            check_tonable(images)
+        if self.params.tone or self.params.noise:
+            check_tonable(images, 'tone' if self.params.tone else 'noise')
         grid = PatchGrid((images.shape[2], images.shape[3]), self.params.patch_size, self.params.remainder)
         shape = kept_shape(grid.shape, self.params.drop_ratio)
         if plans is None:
@@ -84,9 +86,16 @@ class BatchPatchShuffle(nn.Module):
             codes = self._orientations(order.shape, images.device, generator)
         else:
             order, codes = self._given(plans, images)
-        shuffled = self._gather(_fitted(images, grid), grid, order, codes, shape)
+        shuffled = self._noisy(self._gather(_fitted(images, grid), grid, order, codes, shape), plans, generator)
         tones = self._tones(plans, order, generator)
         return shuffled if tones is None else tones.apply(shuffled, shape)
+
+    def _noisy(self, images: Tensor, plans: Sequence[Plan] | None, generator: torch.Generator | None) -> Tensor:
+        """Add fresh noise, or that of plans, if there is any."""
+        if plans is not None:
+            noises = [plan.shuffle.noise for plan in plans if plan.shuffle and plan.shuffle.noise is not None]
+            return given_noise(images, noises) if noises else images
+        return fresh_noise(images, self.params.noise, generator) if self.params.noise else images
 
     def _tones(
         self, plans: Sequence[Plan] | None, order: Tensor, generator: torch.Generator | None

@@ -79,8 +79,8 @@ class BatchTone(NamedTuple):
         return moved + torch.where(inverted, most - cores, cores - least)
 
 
-def check_tonable(images: Tensor) -> None:
-    """Check that tone can be given to the pixels of a batch.
+def check_tonable(images: Tensor, what: str = 'tone') -> None:
+    """Check that tone, or noise, can be given to the pixels of a batch.
 
     Raises:
         InvalidTypeError: levels that are not uint8 or uint16.
@@ -88,10 +88,10 @@ def check_tonable(images: Tensor) -> None:
     """
     if images.dtype not in LEVELS:
         raise InvalidTypeError(
-            f'tone needs whole levels, uint8 or uint16, got {images.dtype}: shuffle before images become floats, '
+            f'{what} needs whole levels, uint8 or uint16, got {images.dtype}: shuffle before images become floats, '
             'or round them: images.round().clamp(0, 255).to(torch.uint8)'
         )
     if images.shape[1] > tone.CHANNELS:
         raise InvalidValueError(
-            f'tone is defined for images of at most {tone.CHANNELS} channels, got {images.shape[1]}'
+            f'{what} is defined for images of at most {tone.CHANNELS} channels, got {images.shape[1]}'
         )

@@ -37,11 +37,11 @@ class PatchShuffle(BaseTransform):
 
     Source: Hao et al., "Human-Imperceptible, Machine-Recognizable Images",
     arXiv 2306.03679, section 3.2. ``gap``, ``drop_ratio``, ``orient``,
-    ``window`` and ``tone`` are ours.
+    ``window``, ``tone`` and ``noise`` are ours.
 
     Required Keys:
 
-    - img (np.uint8 | np.uint16 | np.float32, (H, W) or (H, W, C)); with tone no
+    - img (np.uint8 | np.uint16 | np.float32, (H, W) or (H, W, C)); with tone or noise no
       np.float32, and with key its colours are BGR, as mmcv loads them
     - gt_bboxes (BaseBoxes[torch.float32] | np.float32, (n, 4) xyxy) (optional)
     - gt_masks (BitmapMasks | PolygonMasks) (optional)
@@ -85,7 +85,7 @@ class PatchShuffle(BaseTransform):
             are copied into work dirs and logs. Each image then gets the
             permutation that ``hii-mm encrypt`` gives it. None draws a fresh
             one each time. Of a key with a passphrase, HII_MM_PASSPHRASE_FILE
-            must hold the path of a file with the passphrase. With ``tone``,
+            must hold the path of a file with the passphrase. With ``tone`` or ``noise``,
             load grey files by ``color_type='grayscale'``, as their copies are grey.
         return_permutation: add the permutation to the results. With it, the
             shuffle can be undone.
@@ -100,6 +100,8 @@ class PatchShuffle(BaseTransform):
         tone: change the order of the colours, the direction and the level of
             each channel of each patch at random, see
             :mod:`hii_mm.encryption.tone`.
+        noise: standard deviation of the noise on each value, in levels of 8
+            bits, at most 128, see :mod:`hii_mm.encryption.noise`.
         preset: name of a preset, such as 'gapped-v1', instead of the arguments
             that describe the scheme. Of one that mixes first this is the
             shuffle alone: put ``PatchMixup`` with the same preset before it.
@@ -131,9 +133,12 @@ class PatchShuffle(BaseTransform):
         dataset: str | None = None,
         strict: bool = True,
         tone: bool = False,
+        noise: int = 0,
         preset: str | None = None,
     ) -> None:
-        options: dict[str, Any] = dict(gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, tone=tone)
+        options: dict[str, Any] = dict(
+            gap=gap, drop_ratio=drop_ratio, orient=orient, window=window, tone=tone, noise=noise
+        )
         self.preset = preset
         if preset is None:
             self.scheme = Scheme(patch_size, **options, remainder=remainder)

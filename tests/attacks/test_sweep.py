@@ -10,7 +10,11 @@ from hii_mm.errors import UsageError
 
 def test_sweeps_vary_one_thing_at_a_time():
     start = Scheme(16, gap=1)
-    found = parse('drop=0:0.75, patch=8:16:4, orient, tone', start)
+    found = parse('drop=0:0.75, patch=8:16:4, noise=0:32:16, orient, tone', start)
+    assert [scheme.label for _, scheme in found['noise']][1:] == [
+        'RS p 16, gap 1, noise 16',
+        'RS p 16, gap 1, noise 32',
+    ]
     assert [scheme.shuffle.drop_ratio for _, scheme in found['drop']] == [0, 0.25, 0.5, 0.75]
     assert [(value, scheme.patch_size, scheme.shuffle.gap) for value, scheme in found['patch']] == [
         (8, (8, 8), 1),

@@ -18,9 +18,9 @@ from hii_mm.attacks.solver.pieces import cut
 from hii_mm.attacks.solver.seam_files import SHIPPED, setting_of
 from hii_mm.attacks.solver.seams import SeamModel, seam_model
 from hii_mm.attacks.solver.student import StudentT
-from hii_mm.attacks.solver.tone_fitting import with_tone
 from hii_mm.attacks.solver.tone_solving import solved
 from hii_mm.attacks.solver.tone_windows import COLOUR, GREY, ToneWindow, level_free, log_ratio
+from hii_mm.attacks.solver.values import with_tone
 from hii_mm.errors import AttackRefusedError, CheckpointError, InvalidValueError
 
 TONED = Scheme(16, tone=True)

@@ -63,7 +63,7 @@ def draw(words, total, kept):
 
 
 def plan(words, p, rows, cols):
-    """Return the kept rectangle, the plain patch of each place, its turn, and its tone or None."""
+    """Return the kept rectangle, and of each place the plain patch, its turn, and its tone or None."""
     kept = rows, cols
     if p['drop_ratio']:
         most = int(rows * cols * (1 - p['drop_ratio']) + 1e-9)
@@ -111,6 +111,22 @@ def without_tone(core, tone, size):
     return [pixels[y * width : (y + 1) * width] for y in range(height)]
 
 
+def without_noise(lines, deviation, words, size):
+    """Undo the noise of an image, lines of pixels whose samples have ``size`` bytes."""
+    noise = chacha20_words(struct.pack('<8I', *words))
+    most, found = 256**size - 1, []
+    for line in lines:
+        found.append([])
+        for pixel in line:
+            samples = [int.from_bytes(pixel[at : at + size], 'big') for at in range(0, len(pixel), size)]
+            for channel, sample in enumerate(samples):
+                total = sum(struct.pack('<I', next(noise))) - 510
+                moved = (total * 443 * deviation * (1, 257)[size - 1] + 32768) >> 16
+                samples[channel] = min(max(sample - moved, 0), most)
+            found[-1].append(b''.join(sample.to_bytes(size, 'big') for sample in samples))
+    return found
+
+
 def read_png(data):
     """Return the lines of a PNG file, each a list of pixels, and the bytes of a pixel and of a sample."""
     at, packed = 8, b''
@@ -140,7 +156,7 @@ def decrypt(data, key, dataset, p, image_id, plain_hw):
     rows, cols = (-(-h // ph), -(-w // pw)) if remainder == 'pad' else (h // ph, w // pw)
     fields = {name: p[name] for name in ('patch_size', 'gap', 'drop_ratio', 'orient', 'window')}
     fields |= {'strategy': 'shuffle', 'remainder': remainder, 'shape': plain_hw}
-    fields |= {'tone': True} if p.get('tone') else {}
+    fields |= {name: p[name] for name in ('tone', 'noise') if name in p}
     canonical = json.dumps(fields, sort_keys=True, separators=(',', ':')).encode()
     stream = chacha20_words(
         hkdf(key, b'hii-mm plan v2', dataset, canonical, image_id.encode('utf-8', 'surrogateescape'))
@@ -149,10 +165,16 @@ def decrypt(data, key, dataset, p, image_id, plain_hw):
     encrypted, step, size = read_png(data)
     plain = [[bytes(step)] * max(w, cols * pw) for _ in range(max(h, rows * ph))]
     ch, cw = ph - 2 * gap, pw - 2 * gap
-    for place, (patch, code, tone) in enumerate(zip(order, turns, tones)):
-        y, x = place // kept[1] * ch, place % kept[1] * cw
+    corners = [(place // kept[1] * ch, place % kept[1] * cw) for place in range(len(order))]
+    for (y, x), tone in zip(corners, tones):
         core = [line[x : x + cw] for line in encrypted[y : y + ch]]
         core = core if tone is None else without_tone(core, tone, size)
+        for line, pixels in zip(encrypted[y : y + ch], core):
+            line[x : x + cw] = pixels
+    if p.get('noise'):
+        encrypted = without_noise(encrypted, p['noise'], list(itertools.islice(stream, 8)), size)
+    for (y, x), patch, code in zip(corners, order, turns):
+        core = [line[x : x + cw] for line in encrypted[y : y + ch]]
         core = [line[::-1] for line in core] if code >= 4 else core
         for _ in range(code % 4):  # a quarter turn clockwise
             core = [list(line) for line in zip(*core[::-1])]

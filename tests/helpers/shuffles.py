@@ -28,6 +28,7 @@ def cases(draw):
         window=draw(st.sampled_from([None, None, 2, 3])),
         remainder=remainder,
         tone=dtype != 'float32' and draw(st.booleans()),
+        noise=0 if dtype == 'float32' else draw(st.sampled_from([0, 0, 1, 20, 128])),
     )
     channels = draw(st.sampled_from([(), (1,), (2,), (3,), (4,)]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import frontier_attack
 import frontier_more
@@ -78,20 +77,19 @@ def test_a_run_goes_on_where_it_was_killed(data, tmp_path, call):
     assert 'is there already' in frontier(call, tmp_path, data, *train).stdout and json.loads(path.read_text()) == run
 
 
-def test_runs_of_other_epochs_noise_or_copies_do_not_meet(data, tmp_path, call):
+def test_runs_of_other_epochs_or_copies_do_not_meet(data, tmp_path, call):
     """Each begins anew, although the work folder is the same."""
     run = ('run', '--settings', 'rs-gap-2', '--work-dir', tmp_path / 'work', '--epochs', 2)
     frontier(call, tmp_path, data, *run)
-    said = frontier(call, tmp_path, data, *run, '--noise', 20).stdout
-    assert 'epoch 2:' in said  # trained, not taken from the run without noise
     for part in ('train', 'val'):
         copy, source = tmp_path / 'copies' / 'rs-gap-2' / part, data / part
         hii_mm.encrypt(source, copy, key=hii_mm.MasterKey(bytes(32)), scheme=Scheme(16, gap=2))
-    frontier(call, tmp_path, data, *run, '--copies', tmp_path / 'copies')
-    folders = ['epochs-2', 'epochs-2-copies', 'epochs-2-noise-20']
+    said = frontier(call, tmp_path, data, *run, '--copies', tmp_path / 'copies').stdout
+    assert 'epoch 2:' in said  # trained, not taken from the run that encrypts
+    folders = ['epochs-2', 'epochs-2-copies']
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == folders
-    noises = [json.loads((tmp_path / 'out' / name / 'rs-gap-2-seed0.json').read_text())['noise'] for name in folders]
-    assert noises == [0, 0, 20]
+    runs = [json.loads((tmp_path / 'out' / name / 'rs-gap-2-seed0.json').read_text()) for name in folders]
+    assert [run['copies'] for run in runs] == [False, True]
     cfg = frontier_run.config('rs-gap-2', tmp_path / 'x', tmp_path / 'copies' / 'rs-gap-2', encrypted=True)
     kinds = [step['type'] for step in cfg.train_dataloader.dataset.pipeline]
     assert kinds == ['LoadImageFromFile', 'RandomFlip', 'PackInputs']  # neither shifted nor encrypted again
@@ -213,51 +211,18 @@ def test_rows_take_the_best_of_shipped_and_trained_attacks_and_the_bag(data, tmp
         assert (row['surviving_chance'], row['surviving_copy'], row['surviving_images']) == (0.01, 0.02, 4)
 
 
-def test_noise_is_in_the_pictures_of_the_model_and_of_the_attacker(data, tmp_path, call):
-    out = tmp_path / 'out' / 'noise-20'
-    refused = frontier(call, tmp_path, data, 'run', '--settings', 'mi', 'rs-gap-2', '--noise', 20, code=2)
-    assert '--noise takes settings without mixing and tone, got mi' in refused.stderr
-    options = ('--settings', 'rs-gap-2', '--work-dir', tmp_path / 'work', '--noise', 20)
-    frontier(call, tmp_path, data, 'attack', *options, '--images', 2, '--attacks', 'identity')
-    assert json.loads((out / 'attacks' / 'rs-gap-2.json').read_text())['noise'] == 20
-    copies = sorted((tmp_path / 'work' / 'noise-20').rglob('*.png'))
-    assert len(copies) == 2  # those that are attacked; photographs to choose from have none
-    gaps = []
-    for path in copies:
-        plain = data / path.relative_to(tmp_path / 'work' / 'noise-20')
-        gaps.append(np.asarray(Image.open(path), float) - np.asarray(Image.open(plain), float))
-        assert 14 < gaps[-1].std() < 20.5  # clipped at black and white
-    assert not np.array_equal(*gaps)
-
-    hook, grey = frontier_run.AddNoise(20.0, seed=0), np.full((64, 64, 3), 128, np.uint8)
-    pipelines = [['load', 'pack'], ['load', 'pack']]
-    datasets = [SimpleNamespace(pipeline=SimpleNamespace(transforms=one)) for one in pipelines]
-    loops = [SimpleNamespace(dataloader=SimpleNamespace(dataset=one)) for one in datasets]
-    hook.before_train(SimpleNamespace(train_loop=loops[0], val_loop=loops[1], epoch=0))
-    assert pipelines == [['load', hook.noisy, 'pack']] * 2
-    first, second = (hook.noisy({'img': grey, 'gt_label': 1}) for _ in range(2))
-    assert first['gt_label'] == 1 and not np.array_equal(first['img'], second['img'])
-    assert first['img'].std() == pytest.approx(20, abs=0.6) and (grey == 128).all()
-
-
-def test_longer_runs_noisy_ones_and_copies_stand_beside_the_others(tmp_path):
+def test_longer_runs_and_copies_stand_beside_the_others(tmp_path):
     out = tmp_path / 'out'
     for folder, plain, gap in ((out, 60.0, 30.0), (out / 'epochs-18', 80.0, 60.0)):
         write_run(folder, 'vit-plain', plain)
         write_run(folder, 'rs-gap-2', gap)
     write_run(out / 'epochs-18', 'rs-gap-4', 50.0)  # nothing to compare with
-    write_run(out / 'epochs-18-noise-20', 'rs-gap-2', 10.0)  # of noise, not longer
+    write_run(out / 'epochs-20-copies', 'rs-gap-2', 10.0)  # of copies, not longer
     write_run(out, 'mi', 40.0)
     whole, gap, mixed = frontier_more.run_rows(out)
     assert (gap['accuracy'], gap['share']) == (30.0, 0.5)
     assert (gap['longer']['accuracy'], gap['longer']['share'], gap['longer']['curve']) == (60.0, 0.75, [1.0, 60.0])
     assert whole['longer']['accuracy'] == 80.0 and mixed['longer'] is None
-
-    write_run(out / 'noise-32', 'rs-gap-2', 24.0)
-    write_attack(out / 'noise-32', 'rs-gap-2', context=0.1)
-    without, noisy = frontier_more.noise_rows(out)
-    assert (without['scheme'], noisy['scheme']) == ('RS p 16, gap 2', 'RS p 16, gap 2, noise 32')
-    assert (without['share'], noisy['share'], noisy['surviving']) == (0.5, 0.4, 0.1)
 
     write_run(out / 'copies', 'rs-gap-2', 27.0)
     (copy,) = frontier_more.copy_rows(out)

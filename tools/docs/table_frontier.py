@@ -78,7 +78,6 @@ FRONTIER = {
             Column('a copy, encrypted once', accuracy_of),
         ),
     ),
-    'frontier-noise': Table('frontier_noise', (IMAGES, SIX, SHARE, FOUND[0])),
     'frontier-trials': Table(
         'frontier_trials',
         (

@@ -12,8 +12,8 @@ from ...encryption.turns import compose, transposed, turn_grid
 from ..solver.grids import shuffle_of
 from ..solver.pieces import all_turns, before_shuffle, plain_cores, turn_codes
 from ..solver.seams import SeamModel
-from ..solver.tone_fitting import with_tone
 from ..solver.tones import shown
+from ..solver.values import with_noise, with_tone
 from .crops import crop, crop_shape
 
 
@@ -90,6 +90,7 @@ def cut_example(image: np.ndarray, scheme: Scheme, model: SeamModel, rng: np.ran
     places[kept] = np.arange(len(kept))
     grid = places.reshape(rows, cols)
     pieces = np.ascontiguousarray(plain_cores(mixed, shuffle)[kept])
+    pieces = with_noise(pieces, shuffle.noise, rng)
     streams, measures, piece = measured(with_tone(pieces, rng) if shuffle.tone else pieces, codes, model)
     seams = [_seams(grid, codes)]
     if len(streams) > 1:

@@ -27,7 +27,7 @@ def true_places(plan: ShufflePlan) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def in_true_tone(encrypted: np.ndarray, plan: ShufflePlan) -> np.ndarray:
-    """Return an encrypted image as it would be without tone."""
+    """Return an encrypted image as it would be without tone; noise stays."""
     if plan.tone is None:
         return encrypted
     found = np.array(encrypted, order='C')

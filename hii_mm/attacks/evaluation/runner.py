@@ -229,6 +229,7 @@ class Runner:
             shuffle = case.plan.shuffle
             words += [digests.array(part) for part in (shuffle.permutation, shuffle.orientation)]
             words += [digests.array(part) for part in (vars(shuffle.tone).values() if shuffle.tone else ())]
+            words += [digests.array(shuffle.noise.seed)] if shuffle.noise else []
         for need, value in vars(given).items():
             words += [need, *digests.words(value)]
         return hashlib.sha256(json.dumps([str(word) for word in words]).encode()).hexdigest()[:16]

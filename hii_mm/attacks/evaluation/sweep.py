@@ -9,9 +9,12 @@ from typing import Any
 from ...encryption import MixupParams, Scheme, ShuffleParams
 from ...errors import InvalidValueError
 
-ACCEPTED = 'gap=A:B, drop=A:B[:STEP], window=A:B, patch=A:B:STEP, orient, tone, mixup; with commas between them'
+ACCEPTED = (
+    'gap=A:B, drop=A:B[:STEP], window=A:B, patch=A:B:STEP, noise=A:B:STEP, orient, tone, mixup; '
+    'with commas between them'
+)
 MOST = 50  # values of one parameter
-_FIELDS = {'gap': 'gap', 'drop': 'drop_ratio', 'window': 'window', 'patch': 'patch_size'}
+_FIELDS = {'gap': 'gap', 'drop': 'drop_ratio', 'window': 'window', 'patch': 'patch_size', 'noise': 'noise'}
 
 Sweep = dict[str, list[tuple[Any, Scheme]]]
 
@@ -20,7 +23,7 @@ def parse(text: str, scheme: Scheme) -> Sweep:
     """Return schemes that differ from ``scheme`` in one parameter.
 
     Args:
-        text: such as ``'gap=0:4,drop=0:0.75,orient,tone,mixup'``. Both ends are
+        text: such as ``'gap=0:4,drop=0:0.75,noise=0:32:16,orient,tone,mixup'``. Both ends are
             included. The step is 1 for whole numbers and 0.25 for ``drop``.
         scheme: to start from; its shuffle is varied.
 

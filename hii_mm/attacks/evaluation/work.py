@@ -105,7 +105,7 @@ def parameters(scheme: Scheme) -> dict[str, Any]:
     found['mixed'] = mixup.grid if mixup else 0
     if shuffle:
         found |= {'gap': shuffle.gap, 'drop': shuffle.drop_ratio, 'orient': bool(shuffle.orient)}
-        found |= {'window': shuffle.window or 0, 'tone': bool(shuffle.tone)}
+        found |= {'window': shuffle.window or 0, 'tone': bool(shuffle.tone), 'noise': shuffle.noise}
     return found
 
 

@@ -23,6 +23,7 @@ PARAMETERS = {
     'orient': 'pieces turned',
     'window': 'window, patches',
     'tone': 'tone changed',
+    'noise': 'noise, levels',
 }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...encryption import MixupParams, Scheme
 from ...encryption.mixup import average, spread
+from .denoising import denoised
 from .grids import shuffle_of
 from .layout import fitted, known_pixels, lay_out
 from .smooth import seam_weights, smoothest
@@ -42,7 +43,8 @@ def restore(
 
     In ``image`` gaps are filled, mixed pieces are unmixed and places without
     a piece are filled smoothly from those around, see :mod:`.smooth`. Pieces
-    lend each other nothing where they are not likely neighbours.
+    lend each other nothing where they are not likely neighbours. Noise is
+    taken off last.
 
     Args:
         pieces: (n, h, w, 3) float32 in [0, 255], of the encrypted image, row by row.
@@ -60,6 +62,7 @@ def restore(
     if scheme.mixup or (known == 0).any():
         bend = BEND if (places >= 0).all() else 0.0  # over a whole piece a slope does not go on
         image = _filled(image, known, scheme.mixup, seams(places, certainty, scheme), bend)
+    image = denoised(image, shuffle_of(scheme).noise)
     shape = plain_shape or (image.shape[0], image.shape[1])
     return Rendering(*(fitted(part, shape) for part in (raw.repeat(parts, 0).repeat(parts, 1), image)))
 

@@ -28,7 +28,7 @@ Head = tuple[str, tuple[int, int], int, list[Side]]
 
 
 def setting_of(scheme: Scheme) -> str:
-    """Name what decides how seams look, such as 'rs-p16-gap2-tone' or 'mi-p16-grid2-gap0'.
+    """Name what decides how seams look, such as 'rs-p16-gap2-tone-noise16' or 'mi-p16-grid2-gap0'.
 
     Drop, orient and window do not.
 
@@ -36,11 +36,11 @@ def setting_of(scheme: Scheme) -> str:
         AttackRefusedError: a scheme that does not shuffle.
     """
     shuffle, mixup = shuffle_of(scheme), scheme.mixup
-    tone = '-tone' if shuffle.tone else ''
+    values = ('-tone' if shuffle.tone else '') + (f'-noise{shuffle.noise}' if shuffle.noise else '')
     if mixup is None:
-        return f'rs-p{_size(shuffle.patch_size)}-gap{shuffle.gap}{tone}'
+        return f'rs-p{_size(shuffle.patch_size)}-gap{shuffle.gap}{values}'
     other = '' if shuffle.patch_size == mixup.core_size else f'-rs-p{_size(shuffle.patch_size)}'
-    return f'mi-p{_size(mixup.patch_size)}-grid{mixup.grid}{other}-gap{shuffle.gap}{tone}'
+    return f'mi-p{_size(mixup.patch_size)}-grid{mixup.grid}{other}-gap{shuffle.gap}{values}'
 
 
 def _size(sides: tuple[int, int]) -> str:

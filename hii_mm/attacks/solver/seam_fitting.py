@@ -16,7 +16,8 @@ from .pieces import as_uint8, before_shuffle, plain_cores
 from .seam_measures import Side, raw_measures
 from .seam_weights import ENTRIES, LEAST, fit_weights, questions
 from .student import StudentT, fit_density
-from .tone_fitting import Picture, tone_fitted, with_tone
+from .tone_fitting import Picture, tone_fitted
+from .values import with_noise, with_tone
 from .windows import Window, contrasts, level_free, sides
 
 WINDOWS = (
@@ -83,12 +84,14 @@ def _pictures(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the pieces of crops, (n, h, w, 3) float32, and their seams, int (S, 2): the left and the right piece.
 
+    Pieces have noise if the shuffle adds some, and no tone.
+
     Crops are turned to the diagonal if ``down``, or at random if it is None; all are mirrored at random.
     """
     shape = _crop_shape(scheme)
     for number in range(count):
         image = before_shuffle(_crop(photos[number % len(photos)], shape, rng), scheme).round()
-        pieces = plain_cores(image, shuffle_of(scheme))
+        pieces = with_noise(plain_cores(image, shuffle_of(scheme)), shuffle_of(scheme).noise, rng)
         rows, cols = (length // side for length, side in zip(image.shape, shuffle_of(scheme).patch_size))
         index = np.arange(rows * cols).reshape(rows, cols)
         if rng.random() < 0.5 if down is None else down:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...encryption.tone import Tone
 from . import tone_measures
 from .student import StudentT, fit_density
 from .tone_windows import ToneWindow, contrasts, halves, level_free, planes
@@ -23,14 +22,6 @@ def tone_fitted(
     """Return the windows that fit pieces of (h, w), and the density of true neighbours of each."""
     shapes = tone_measures.windows(h, w)
     return shapes, tuple((_density(pictures, shape, samples, rng),) for shape in shapes)
-
-
-def with_tone(pieces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Give pieces, (n, h, w, 3) of whole levels of 8 bits, tones as an owner does: float32."""
-    n, h, w, channels = pieces.shape
-    toned = np.ascontiguousarray(pieces.round().clip(0, 255).astype(np.uint8))
-    Tone.draw(n, rng).apply(toned.reshape(n * h, w, channels), (n, 1))
-    return toned.astype(np.float32)
 
 
 def _density(pictures: Sequence[Picture], window: ToneWindow, samples: int, rng: np.random.Generator) -> StudentT:

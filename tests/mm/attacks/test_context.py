@@ -81,6 +81,18 @@ def neighbours(picture, core):
             yield one.tobytes(), two.tobytes()
 
 
+@pytest.mark.parametrize('options', [{}, {'tone': True}])
+def test_pieces_to_learn_from_have_the_noise_of_the_scheme(photos, options):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('hii_mm.attacks.solver.seam_fitting.CROPS', 4)
+        patch.setattr('hii_mm.attacks.solver.seam_fitting.SAMPLES', 500)
+        model = SeamModel.fit(photos, Scheme(16, noise=20, **options))
+    flat = np.full((96, 96, 3), 128, np.uint8)
+    streams = examples.cut_example(flat, Scheme(16, noise=20, **options), model, np.random.default_rng(0)).streams
+    for stream in streams:
+        assert stream.reshape(len(stream), -1, 3).std(axis=1).mean() == pytest.approx(20, abs=1)
+
+
 @pytest.mark.parametrize('flips', range(8))
 def test_mirrored_examples_are_those_of_mirrored_pictures(photos, seams, flips):
     image, rng = photos[1], np.random.default_rng

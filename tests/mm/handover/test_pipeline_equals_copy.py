@@ -42,13 +42,14 @@ def src(tmp_path):
 @pytest.mark.parametrize('scope, pack', [('mmpretrain', 'PackInputs'), ('mmdet', 'PackDetInputs')])
 @pytest.mark.parametrize('strategy', ['shuffle', 'both'])
 def test_a_pipeline_gives_the_pixels_of_encrypt(tmp_path, key, src, scope, pack, strategy):
-    encryption = Scheme(16, strategy=strategy, orient=True, drop_ratio=0.2, tone=True)
+    encryption = Scheme(16, strategy=strategy, orient=True, drop_ratio=0.2, tone=True, noise=40)
     hii_mm.encrypt(src, tmp_path / 'dst', key=key, scheme=encryption)
     init_default_scope(scope)
     mix = [dict(type='hii_mm.PatchMixup', patch_size=16, grid=2)] if strategy == 'both' else []
     side = 8 if mix else 16
     keyed = dict(key=VARIABLE, image_root=str(src), dataset=str(tmp_path / 'dst'))
-    shuffle = dict(type='hii_mm.PatchShuffle', patch_size=side, orient=True, drop_ratio=0.2, tone=True, **keyed)
+    options = dict(orient=True, drop_ratio=0.2, tone=True, noise=40)
+    shuffle = dict(type='hii_mm.PatchShuffle', patch_size=side, **options, **keyed)
     steps = [dict(type='LoadImageFromFile'), *mix, shuffle, dict(type=pack, meta_keys=())]
     pipeline = pickle.loads(pickle.dumps(Compose(steps)))
     for path in sorted(src.rglob('*.png')):

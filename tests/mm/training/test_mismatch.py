@@ -257,7 +257,7 @@ def test_the_scheme_is_saved_without_seed_or_key(trained):
     [
         None,
         Scheme(4),
-        Scheme((4, 8), gap=1, orient=True, window=3, drop_ratio=0.5, remainder='pad', tone=True),
+        Scheme((4, 8), gap=1, orient=True, window=3, drop_ratio=0.5, remainder='pad', tone=True, noise=5),
         Scheme(16, strategy='mixup', grid=4, remainder='crop'),
         Scheme(16, strategy='both', gap=1),
     ],

@@ -19,6 +19,8 @@ OPTIONS = [
     {'window': 3, 'drop_ratio': 0.3, 'orient': True, 'gap': 1},
     {'patch_size': (4, 6), 'orient': True},
     {'tone': True},
+    {'noise': 30},
+    {'noise': 9, 'tone': True, 'orient': True, 'gap': 2},
     {'tone': True, 'orient': True, 'gap': 1, 'drop_ratio': 0.3, 'window': 2},
     {'remainder': 'pad'},
     {'remainder': 'crop'},
@@ -45,8 +47,10 @@ def test_given_plans_give_the_pixels_of_the_transform(options, dtype):
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         plans = [scheme.plan(image.shape, rng) for image in images(batch)]
-    if options.get('tone') and dtype.is_floating_point:
-        with pytest.raises(InvalidTypeError, match='tone needs whole levels, uint8 or uint16, got torch.float32'):
+    if ('tone' in options or 'noise' in options) and dtype.is_floating_point:
+        with pytest.raises(
+            InvalidTypeError, match='(tone|noise) needs whole levels, uint8 or uint16, got torch.float32'
+        ):
             BatchPatchShuffle(**options)(batch, plans=plans)
         return
     found = BatchPatchShuffle(**options)(batch, plans=plans)

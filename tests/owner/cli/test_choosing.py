@@ -45,6 +45,7 @@ def test_encrypt_without_a_choice_lists_the_presets_and_the_options(src, key, tm
         ['--drop-ratio', 0],
         ['--orient'],
         ['--tone'],
+        ['--noise', 16],
         ['--window', 2],
         ['--grid', 2],
         ['--preset', 'paper-mi'],

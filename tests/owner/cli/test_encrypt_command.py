@@ -58,7 +58,7 @@ def test_an_id_of_the_data_set_repeats_a_copy(src, key, tmp_path, capsys):
 
 
 def test_every_flag_reaches_the_manifest(src, key, tmp_path):
-    flags = '--strategy both --patch-size 32 --gap 1 --drop-ratio 0.25 --orient --window 2 --tone --grid 4'
+    flags = '--strategy both --patch-size 32 --gap 1 --drop-ratio 0.25 --orient --window 2 --tone --noise 9 --grid 4'
     flags += ' --size 64x64 --fit pad --format shards --shard-size 4 --rename --keep-class-names --boxes-frame raw'
     hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, *flags.split(), *QUICK)
     parameters = json.loads((tmp_path / 'dst' / 'manifest.json').read_text())['parameters']
@@ -70,6 +70,7 @@ def test_every_flag_reaches_the_manifest(src, key, tmp_path):
         'orient': True,
         'window': 2,
         'tone': True,
+        'noise': 9,
         'grid': 4,
         'size': [64, 64],
         'fit': 'pad',

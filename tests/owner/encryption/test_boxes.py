@@ -126,7 +126,7 @@ def test_located_fragments_show_plain_pixels_of_the_fragment(scene):
     moved, _ = fragment_boxes(plan, boxes)
     for box in moved:
         found, source = locate_boxes(plan, box[None])
-        shown = replace(plan, tone=None).invert(painted(plan.encrypted_shape, box[None]))
+        shown = replace(plan, tone=None, noise=None).invert(painted(plan.encrypted_shape, box[None]))
         covered = painted(plan.plain_shape, found) * ~plan.missing()
         assert len(found) and (source == 0).all() and covered.any() and (covered <= shown).all()
 

@@ -87,6 +87,7 @@ def slow_source(raw, params, name, shape, dataset=DATASET):
     fields = dict(strategy='shuffle', patch_size=list(params.patch_size), gap=params.gap, drop_ratio=params.drop_ratio)
     fields.update(orient=params.orient, window=params.window, remainder=params.remainder)
     fields.update(shape=list(shape), **({'tone': True} if params.tone else {}))
+    fields.update({'noise': params.noise} if params.noise else {})
     text = json.dumps(fields, sort_keys=True, separators=(',', ':')).encode()
     key = hkdf(raw, info(b'hii-mm plan v2', dataset, text, name.encode('utf-8', 'surrogateescape')), 32)
     return Slow(chacha20_words(key))
@@ -104,8 +105,13 @@ def tones(plan):
     return found and [found.order.tolist(), found.inverted.astype(int).tolist(), found.level.tolist()]
 
 
+def noise(plan):
+    """The words of the noise as a list."""
+    return plan.noise and plan.noise.seed.tolist()
+
+
 def same(ours, slow):
-    assert tones(ours) == tones(slow)
+    assert (tones(ours), noise(ours)) == (tones(slow), noise(slow))
     assert ours.permutation.tolist() == slow.permutation.tolist()
     assert (ours.orientation is None) == (slow.orientation is None)
     if slow.orientation is not None:
@@ -121,7 +127,7 @@ def test_the_frozen_vectors(case):
     assert plan.permutation.tolist() == case['permutation']
     turned = None if plan.orientation is None else plan.orientation.tolist()
     assert turned == case['orientation']
-    assert tones(plan) == case.get('tone')
+    assert (tones(plan), noise(plan)) == (case.get('tone'), case.get('noise'))
     assert MasterKey(raw).fingerprint == case['fingerprint'] == hkdf(raw, info(b'hii-mm fingerprint v1'), 8).hex()
     same(plan, params.plan(shape, slow_source(raw, params, case['image_id'], shape, bytes.fromhex(case['dataset_id']))))
 
@@ -149,10 +155,11 @@ def test_the_oracle_against_rfc_5869():
     orient=st.booleans(),
     window=st.sampled_from([None, 2, 3]),
     tone=st.booleans(),
+    noise=st.sampled_from([0, 1, 128]),
     dataset=st.binary(min_size=16, max_size=16),
 )
-def test_every_setting_agrees_with_the_oracle(raw, name, size, gap, drop, orient, window, tone, dataset):
-    params = ShuffleParams(4, gap, drop, orient, window, 'crop', tone)
+def test_every_setting_agrees_with_the_oracle(raw, name, size, gap, drop, orient, window, tone, noise, dataset):
+    params = ShuffleParams(4, gap, drop, orient, window, 'crop', tone, noise)
     same(keyed(raw, params, name, size, dataset), params.plan(size, slow_source(raw, params, name, size, dataset)))
 
 
@@ -205,6 +212,8 @@ def test_each_ingredient_changes_the_plan():
         keyed(RAW, ShuffleParams(4, gap=1), 'a', (64, 64)),
         keyed(RAW, ShuffleParams(4, remainder='crop'), 'a', (64, 64)),
         keyed(RAW, ShuffleParams(4, tone=True), 'a', (64, 64)),
+        keyed(RAW, ShuffleParams(4, noise=1), 'a', (64, 64)),
+        keyed(RAW, ShuffleParams(4, noise=2), 'a', (64, 64)),
         keyed(RAW, ShuffleParams(4), 'a/', (64, 64)),
         keyed(RAW, ShuffleParams(4), 'a', (64, 64), DATASET[::-1]),
         keyed(RAW, ShuffleParams(4), 'a', (32, 128)),

@@ -25,7 +25,8 @@ def test_strategies():
     'given_, message',
     [
         (dict(strategy='mix'), "strategy must be one of 'shuffle', 'mixup', 'both', got 'mix'"),
-        (dict(strategy='mixup', tone=True), "window and tone need a shuffle; strategy 'mixup' has none"),
+        (dict(strategy='mixup', tone=True), "window, tone and noise need a shuffle; strategy 'mixup' has none"),
+        (dict(strategy='mixup', noise=8), "tone and noise need a shuffle; strategy 'mixup' has none"),
         (dict(strategy='mixup', gap=1), "need a shuffle; strategy 'mixup' has none"),
         (dict(grid=4), "grid 4 needs mixing; strategy 'shuffle' has none"),
         (dict(strategy='both', gap=4), 'gap 4 leaves nothing of a patch of 8 x 8'),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,8 +52,23 @@ def toned(patch, tone, place):
     return out
 
 
+def noisy(image, noise):
+    """Each value moved and clipped, by whole numbers, and by how much clipping moved it back."""
+    key = b''.join(int(word).to_bytes(4, 'little') for word in noise.seed)
+    stream = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor().update(bytes(4 * image.size))
+    most = int(np.iinfo(image.dtype).max)
+    deeper = 1 if most == 255 else 257
+    found, back = [], []
+    for k, value in enumerate(image.ravel().tolist()):
+        total = sum(stream[4 * k : 4 * k + 4]) - 510
+        moved = value + (2 * total * 443 * noise.deviation * deeper + 65536) // 131072
+        found.append(min(max(moved, 0), most))
+        back.append(found[-1] - moved)
+    return np.reshape(found, image.shape).astype(image.dtype), np.reshape(back, image.shape).astype(np.float32)
+
+
 def oracle(image, plan):
-    """The encrypted image and the lost pixels, patch by patch."""
+    """The encrypted image, the lost pixels, and what clipping did to each value of the former, patch by patch."""
     (h, w), (ph, pw), gap = image.shape[:2], plan.grid.patch_size, plan.gap
     cols = -(-w // pw) if plan.grid.remainder == 'pad' else w // pw
     ch, cw = ph - 2 * gap, pw - 2 * gap
@@ -68,11 +84,18 @@ def oracle(image, plan):
                     lost[sy, sx] = False
         if plan.orientation is not None:
             core = turned(core, int(plan.orientation[place]))
-        if plan.tone is not None:
-            core = toned(core.reshape(*core.shape[:2], -1), plan.tone, place).reshape(core.shape)
-        top, left = place // plan.shape[1] * ch, place % plan.shape[1] * cw
-        encrypted[top : top + ch, left : left + cw] = core
-    return encrypted, lost
+        encrypted[at(place, plan)] = core
+    encrypted, back = (encrypted, np.float32(0)) if plan.noise is None else noisy(encrypted, plan.noise)
+    for place in range(len(plan.permutation)) if plan.tone is not None else ():
+        core = encrypted[at(place, plan)]
+        encrypted[at(place, plan)] = toned(core.reshape(*core.shape[:2], -1), plan.tone, place).reshape(core.shape)
+    return encrypted, lost, back
+
+
+def at(place, plan):
+    """The pixels of a place."""
+    (h, w), top, left = plan.core_size, *divmod(place, plan.shape[1])
+    return slice(top * h, top * h + h), slice(left * w, left * w + w)
 
 
 @SETTINGS
@@ -84,7 +107,7 @@ def test_apply_and_invert_agree_with_the_oracle(case):
         warnings.simplefilter('ignore')
         plan = params.plan(image.shape, rng)
     encrypted = plan.apply(image)
-    expected, lost = oracle(image, plan)
+    expected, lost, back = oracle(image, plan)
     assert encrypted.dtype == image.dtype
     assert encrypted.flags.c_contiguous
     assert encrypted.shape[:2] == plan.encrypted_shape
@@ -93,13 +116,17 @@ def test_apply_and_invert_agree_with_the_oracle(case):
     received = encrypted.copy()
     plain = plan.invert(encrypted, fill=7)
     assert plain.shape == image.shape
-    np.testing.assert_array_equal(plain[~lost], image[~lost])
+    left = image
+    if plan.noise is not None:  # a value that was clipped comes back as far from the plain one
+        far = replace(plan, noise=None, tone=None).invert(back)
+        left = np.clip(image + far, 0, np.iinfo(image.dtype).max).astype(image.dtype)
+    np.testing.assert_array_equal(plain[~lost], left[~lost])
     assert (plain[lost] == 7).all()
     np.testing.assert_array_equal(image, before)
     np.testing.assert_array_equal(encrypted, received)
     if not params.gap and not params.drop_ratio and params.remainder != 'crop':
         assert not lost.any()
-        assert plain.tobytes() == image.tobytes()
+        assert plain.tobytes() == left.tobytes()
 
 
 @SETTINGS
@@ -126,11 +153,12 @@ def test_a_plan_is_what_its_parameters_say(case):
         square = params.patch_size[0] == params.patch_size[1]
         assert set(plan.orientation) <= (set(range(8)) if square else {0, 2, 4, 6})
     assert (plan.tone is not None) == params.tone
+    assert (plan.noise.deviation if plan.noise else 0) == params.noise
     if params.tone:
         assert plan.tone.order.shape == (kept,)
         assert plan.tone.inverted.shape == plan.tone.level.shape == (kept, 4)
         labels = image.astype(np.float32)
-        np.testing.assert_array_equal(plan.move(labels), replace(plan, tone=None).apply(labels))
+        np.testing.assert_array_equal(plan.move(labels), replace(plan, tone=None, noise=None).apply(labels))
 
 
 @given(st.integers(1, 14), st.integers(1, 14), st.floats(0, 0.99))
@@ -215,6 +243,8 @@ PARAMETERS = [
     (dict(drop_ratio='half'), TypeError, "number in \\[0, 1\\), got 'half'"),
     (dict(orient=1), TypeError, 'orient must be True or False, got 1'),
     (dict(tone=0.5), TypeError, 'tone must be True or False, got 0.5'),
+    (dict(noise=0.5), TypeError, 'noise must be .*, got 0.5'),
+    (dict(noise=129), ValueError, 'noise must be at most 128 levels of 8 bits, got 129'),
     (dict(orient='square'), TypeError, "True or False, got 'square'"),
     (dict(window=1), ValueError, 'window must be at least 2, got 1'),
     (dict(window=2.5), TypeError, 'window must be a whole number, got 2.5'),

@@ -20,6 +20,7 @@ SCHEMES = st.builds(
     orient=st.booleans(),
     window=st.sampled_from([None, 2]),
     tone=st.booleans(),
+    noise=st.sampled_from([0, 16]),
     remainder=st.sampled_from(['error', 'pad', 'crop']),
 ) | st.builds(
     Scheme,
