@@ -8,6 +8,7 @@ The sets, one after the other; a second call continues where the first stopped:
 - sweep: the same photographs at more settings, attacked by the jigsaw alone;
 - gcompris: 107 of GCompris' photographs (tools/dataset_converters/gcompris.py), on which nothing was fitted, 224 x 224,
   all settings, without `bag`, which takes longest (benchmarks/bag.py);
+- noise-gcompris: the photographs of gcompris, shuffled with noise;
 - tone, tone-gcompris: the first set, and 20 photographs of gcompris, shuffled with tone;
 - scenes-448: photographs of the first set at 448 x 448, all settings;
 - textures: three photographs of plain texture;
@@ -51,6 +52,8 @@ SWEEP = {
 }
 TONE = {f'rs-gap-{gap}-tone': dict(strategy='shuffle', gap=gap, tone=True) for gap in (0, 1, 2)}
 
+NOISE = {'rs-gap-2-noise-32': dict(strategy='shuffle', gap=2, noise=32)}
+
 
 class Set(NamedTuple):
     """A set of photographs, and what is done to them.
@@ -72,6 +75,7 @@ SETS = {
     'scenes': Set(224, tuple(SETTINGS)),
     'sweep': Set(224, tuple(SWEEP), ('jigsaw',)),
     'gcompris': Set(224, tuple(SETTINGS), ('identity', 'jigsaw', 'context', 'mixup-inverse')),
+    'noise-gcompris': Set(224, tuple(NOISE), ('identity', 'jigsaw')),
     'tone': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context')),
     'tone-gcompris': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context'), images=20),
     'scenes-448': Set(448, tuple(SETTINGS), images=3),
@@ -85,7 +89,7 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS), metavar='SET', help='(all)')
     parser.add_argument(
-        '--settings', nargs='+', choices=[*SETTINGS, *SWEEP, *TONE], metavar='NAME', help='(those of the sets)'
+        '--settings', nargs='+', choices=[*SETTINGS, *SWEEP, *TONE, *NOISE], metavar='NAME', help='(those of the sets)'
     )
     parser.add_argument('--out', type=Path, default=Path('work_dirs/audit'), metavar='DIR', help='(%(default)s)')
     parser.add_argument('--images', type=int, metavar='N', help='photographs of each set (all)')
@@ -129,7 +133,7 @@ def run(files, public, chosen, setting, out, args):
 
     from hii_mm import Scheme, attack
 
-    scheme = Scheme(**{'patch_size': 16, 'remainder': 'crop', **(SETTINGS | SWEEP | TONE)[setting]})
+    scheme = Scheme(**{'patch_size': 16, 'remainder': 'crop', **(SETTINGS | SWEEP | TONE | NOISE)[setting]})
     with tqdm(desc=f'{out.parent.name} {setting}', disable=None) as bar:
 
         def show(done, total, note=''):

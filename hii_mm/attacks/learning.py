@@ -38,15 +38,16 @@ def untrained(attack: str, checkpoint: StrPath | None) -> str | None:
 
 
 def setting(scheme: Scheme) -> dict[str, Any]:
-    """Return what decides how pieces look: the cores, the gap, and how the pixels were mixed.
+    """Return what decides how pieces look: the cores, the gap, how the pixels were mixed, and tone and noise if any.
 
     Raises:
         AttackRefusedError: nothing was shuffled.
     """
     mixup = scheme.mixup
     mixed = {'mixed': list(mixup.patch_size)} if mixup else {}
-    grid = mixup.grid if mixup else 1
-    return {'core': list(scheme.core_size), 'gap': shuffle_of(scheme).gap, 'grid': grid, **mixed}
+    grid, shuffle = mixup.grid if mixup else 1, shuffle_of(scheme)
+    values = {name: value for name in ('tone', 'noise') if (value := getattr(shuffle, name))}
+    return {'core': list(scheme.core_size), 'gap': shuffle.gap, 'grid': grid, **mixed, **values}
 
 
 def crop(photos: Sequence[np.ndarray], rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decrypt, and print what failed and what is lost."""
-    from ..handover import decrypt
+    from ..handover import Manifest, decrypt
     from ..handover.safety import name_map_of
 
     key, path = arguments.key(args)
@@ -50,4 +50,7 @@ def run(args: argparse.Namespace) -> int:
     print(f'Decrypted {images} to {console.shown(args.out)} ({len(found.failed)} failed)')
     if found.lost:
         print(f'{found.lost:.1%} of the pixels were removed by gap, drop or crop; they are black')
+    shuffle = Manifest(args.dst).settings.scheme.shuffle
+    if shuffle is not None and shuffle.noise:
+        print(f'Noise of {shuffle.noise} was taken off, but for values that it had moved to black or white')
     return 1 if found.failed else 0

@@ -10,6 +10,7 @@ from ..presets import PRESETS, name_of
 # weaker and stronger neighbours of the presets; all but the last need no fitting of an attack
 SWEEP = (
     Scheme(16, gap=2),
+    Scheme(16, gap=2, noise=32),
     Scheme(16, strategy='both'),
     Scheme(32, strategy='both', grid=2, gap=1),
     Scheme(32, strategy='both', grid=4, gap=1),

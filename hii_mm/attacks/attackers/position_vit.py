@@ -13,6 +13,7 @@ from .. import learning
 from ..base import Given, Recovery, register
 from ..solver.grids import patch_grid, plain_grid, shuffle_of, unshuffled
 from ..solver.pieces import before_shuffle, plain_cores
+from ..solver.values import with_noise, with_tone
 from ..solver.seams import posteriors
 from .jigsaw import Jigsaw
 
@@ -47,7 +48,9 @@ class PositionViTTrainer(learning.NetworkTrainer):
     def _sample(self, photos: Sequence[np.ndarray]) -> np.ndarray:
         """Return the pieces of a crop in their plain order, float32 (n, h * w * 3)."""
         image = before_shuffle(learning.crop(photos, self.rng, self.shape), self.scheme).round()
-        return _tokens(plain_cores(image, shuffle_of(self.scheme)))
+        shuffle = shuffle_of(self.scheme)
+        pieces = with_noise(plain_cores(image, shuffle), shuffle.noise, self.rng)
+        return _tokens(with_tone(pieces, self.rng) if shuffle.tone else pieces)
 
 
 @register

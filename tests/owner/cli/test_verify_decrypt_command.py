@@ -143,7 +143,14 @@ def test_decrypt_restores_the_images(copy, src, key, tmp_path, capsys):
 def test_decrypt_says_how_much_is_lost(src, key, tmp_path, capsys):
     hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, '--gap', 4, *QUICK)
     hii_mm('decrypt', tmp_path / 'dst', tmp_path / 'out', '--key', key, *QUICK)
-    assert '75.0% of the pixels were removed by gap, drop or crop; they are black' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert '75.0% of the pixels were removed by gap, drop or crop; they are black' in said and 'Noise' not in said
+
+
+def test_decrypt_says_what_noise_leaves(src, key, tmp_path, capsys):
+    hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, '--noise', 20, *QUICK)
+    hii_mm('decrypt', tmp_path / 'dst', tmp_path / 'out', '--key', key, *QUICK)
+    assert 'Noise of 20 was taken off, but for values that it had moved to black or white' in capsys.readouterr().out
 
 
 def test_decrypt_of_pseudonyms_needs_their_map(src, key, tmp_path, capsys):
