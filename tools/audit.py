@@ -75,7 +75,7 @@ SETS = {
     'scenes': Set(224, tuple(SETTINGS)),
     'sweep': Set(224, tuple(SWEEP), ('jigsaw',)),
     'gcompris': Set(224, tuple(SETTINGS), ('identity', 'jigsaw', 'context', 'mixup-inverse')),
-    'noise-gcompris': Set(224, tuple(NOISE), ('identity', 'jigsaw')),
+    'noise-gcompris': Set(224, tuple(NOISE), ('identity', 'jigsaw', 'context')),
     'tone': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context')),
     'tone-gcompris': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context'), images=20),
     'scenes-448': Set(448, tuple(SETTINGS), images=3),

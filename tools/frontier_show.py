@@ -112,15 +112,25 @@ def _best(attacks: list[Row], metric: str) -> Row:
 def exposed(found: list[Row]) -> Row:
     """Return what the best attack of some files of one scheme got."""
     attacks = [row for one in found for row in one['attacks']]
-    return _best(attacks, 'surviving') | _best(attacks, 'photo')
+    return _best(attacks, 'surviving') | _found(attacks)
+
+
+def _found(attacks: list[Row]) -> Row:
+    """Return how many pictures the best attack found, by learned features or by the layout of colours.
+
+    Features that were learned on clean photographs mistake noise for texture, which the layout hardly sees.
+    """
+    by_features, layout = _best(attacks, 'photo'), _best(attacks, 'photo_layout')
+    by_layout = {key.replace('photo_layout', 'photo'): value for key, value in layout.items()}
+    return max(by_features, by_layout, key=lambda found: found.get('photo', -1))
 
 
 def _audited(scheme: str, audit: list[Row]) -> Row:
     """Return what the best attack got on photographs of 224 x 224, of those that know the copy alone."""
-    sets = ('gcompris', 'tone-gcompris')
+    sets = ('gcompris', 'noise-gcompris', 'tone-gcompris')
     audit = [row for row in audit if row.get('set') in sets and row.get('attack') not in ASSUMING]
     own = [row for row in audit if row['setting'] == scheme]
-    best = _best(own, 'surviving') | _best(own, 'photo')
+    best = _best(own, 'surviving') | _found(own)
     return {f'audit_{key}': value for key, value in best.items()}
 
 

@@ -55,7 +55,9 @@ def add_scheme(parser: argparse._ActionsContainer) -> None:
     parser.add_argument('--orient', action='store_true', default=None, help='turn and mirror each patch at random')
     parser.add_argument('--window', type=int, metavar='N', help='shuffle only within windows of N x N patches')
     parser.add_argument('--tone', action='store_true', default=None, help='change the tone of each patch at random')
-    parser.add_argument('--noise', type=int, metavar='N', help='deviation of the noise on each value, in levels (0)')
+    parser.add_argument(
+        '--noise', type=int, metavar='N', help='add noise to each value: deviation in levels, at most 128 (0)'
+    )
     parser.add_argument('--grid', type=int, metavar='G', help='mixing: average G x G sub-patches (2)')
 
 

@@ -1,10 +1,11 @@
 """Noise on each value of an encrypted image, nearly normal. NumPy only.
 
-Each value takes the next word of 32 bits; the sum s of the word's four bytes
-has mean 510 and deviation 147.80 (an Irwin-Hall distribution). The value moves
-by ``s - 510`` times ``deviation / 147.80`` in whole-number arithmetic, rounded, and
-is clipped to the levels there are. Whoever knows the draws can take the noise
-away, but for values that were clipped.
+Each pixel takes four words of 32 bits, one for each channel it may have, so that
+the noise of a colour does not depend on whether alpha is there. The sum s of a
+word's four bytes has mean 510 and deviation 147.80 (an Irwin-Hall distribution).
+The value moves by ``s - 510`` times ``deviation / 147.80`` in whole-number
+arithmetic, rounded, and stops at the least and the greatest level. Whoever knows
+the draws can take the noise away; values that were stopped come back changed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ MIDDLE = 510  # mean of the sum of four bytes
 UNIT = 443  # 65536 / 147.80, so that a sum becomes levels of 8 bits by a shift of 16 bits
 WORDS = 1 << 32
 SEED = 8  # words of 32 bits
+CHANNELS = 4  # drawn for each pixel, whatever the image has
 BAND = 1 << 18  # values handled at a time
 DEEPER = {1: 1, 2: 257}  # levels of a dtype, by its bytes, that are one level of 8 bits
 
@@ -35,8 +37,8 @@ class Noise:
     Attributes:
         deviation: in levels of 8 bits.
         seed: int64 (8,), words in [0, 2**32): little-endian, the key of the ChaCha20 stream that gives
-            the words of the values, (h, w, C) row by row.
-        swapped: the image has blue before red, so that its values get the words of the other order.
+            the words of the values, (h, w, 4) row by row.
+        swapped: the image has blue before red, so that these get each other's words.
     """
 
     deviation: int
@@ -67,10 +69,15 @@ class Noise:
         step = max(1, BAND // image[0].size)
         for top in range(0, len(image), step):
             band = image[top : top + step]
-            sums = byte_sums(np.frombuffer(stream(band.size), '<u4')).astype(np.int64).reshape(band.shape)
-            if self.swapped and band.ndim > 2 and band.shape[2] > 2:
-                sums = sums[..., [2, 1, 0, 3][: band.shape[2]]]
+            pixels = band.reshape(*band.shape[:2], -1)
+            words = np.frombuffer(stream(CHANNELS * pixels[..., 0].size), '<u4').reshape(*pixels.shape[:2], CHANNELS)
+            words = words[..., self._channels(pixels.shape[2])]
+            sums = byte_sums(words).astype(np.int64).reshape(band.shape)
             band[...] = np.clip(band + sign * scaled(sums, self.deviation, deeper), 0, most)
+
+    def _channels(self, count: int) -> list[int]:
+        """Return which of the words of a pixel its channels take."""
+        return ([2, 1, 0, 3] if self.swapped and count > 2 else [0, 1, 2, 3])[:count]
 
 
 def byte_sums(words: Any) -> Any:

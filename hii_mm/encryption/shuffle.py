@@ -58,7 +58,7 @@ class ShuffleParams:
             Needs images of whole levels.
         noise: standard deviation, in levels of 8 bits, of the noise that is added to each
             value before the tone; at most 128, 0 is none. Whoever knows the draws can take it
-            away, but for values that were clipped; see :mod:`.noise`. Needs images of whole levels.
+            away, but for values that stopped at black or white; see :mod:`.noise`. Needs images of whole levels.
 
     Raises:
         InvalidTypeError, InvalidValueError: a value that is not accepted.
@@ -333,7 +333,7 @@ class ShufflePlan:
         Returns:
             ndarray: of ``plain_shape`` (plus C). Without gap, drop, crop and
             noise it is the plain image bit for bit. Values that noise
-            clipped stay as far from the plain ones as they were clipped.
+            moved to the least or the greatest level come back changed.
 
         Raises:
             InvalidTypeError, InvalidValueError: not such an image.

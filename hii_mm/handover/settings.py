@@ -102,6 +102,11 @@ class Settings:
                 f'format jpeg needs encrypted patches that are multiples of {JPEG_BLOCK} x {JPEG_BLOCK} pixels, '
                 f'got {h} x {w} (h x w): a JPEG block that spans two patches would blur both; use png or webp'
             )
+        if self.format == 'jpeg' and self.scheme.shuffle is not None and self.scheme.shuffle.noise:
+            raise InvalidValueError(
+                'format jpeg does not go with noise: JPEG spends its bytes on the noise, and decrypt could not take it '
+                'off; use png or webp'
+            )
         if self.format == 'jpeg' and self.scheme.shuffle is not None and self.scheme.shuffle.tone:
             raise InvalidValueError(
                 'format jpeg does not go with tone: JPEG changes the least and greatest level of a patch, from which '

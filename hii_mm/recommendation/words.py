@@ -117,7 +117,9 @@ def sentence(found: Sequence[Tried]) -> str:
         pictures = _count(chosen.pictures, 'photo')
         said = f'Advice: {_named(chosen)}. Little came back of {pictures}; of the settings that hold it has {why}.'
         mixes = ' It mixes, which cannot be undone, with the key or without: keep the plain photos.'
-        return said + mixes * (chosen.scheme.mixup is not None)
+        shuffle = chosen.scheme.shuffle
+        noisy = ' It adds noise, which decrypt does not take off every value: keep the plain photos.'
+        return said + mixes * (chosen.scheme.mixup is not None) + noisy * bool(shuffle and shuffle.noise)
     if least is None:
         return 'No advice: no attack finished on your photos; give more time.'
     if any(one.holds for one in found):

@@ -150,6 +150,10 @@ class BatchPatchShuffle(nn.Module):
                 f'{len(images)} images of {images.shape[2]} x {images.shape[3]} need as many plans of a shuffle of '
                 f'that size, got {len(plans)}' + (f', one of {wrong[0][0]} x {wrong[0][1]}' if wrong else '')
             )
+        noises = {each.noise.deviation if each.noise else 0 for each in shuffles if each}
+        tones = {each.tone is not None for each in shuffles if each}
+        if noises != {self.params.noise} or tones != {self.params.tone}:
+            raise InvalidValueError(f'the plans are of another scheme than {self.scheme.label}: noise {sorted(noises)}')
         order = torch.from_numpy(np.stack([each.permutation for each in shuffles if each])).to(images.device)
         codes = [each.orientation for each in shuffles if each and each.orientation is not None]
         return order, torch.from_numpy(np.stack(codes)).to(images.device) if codes else None

@@ -22,7 +22,7 @@ def given_noise(images: Tensor, noises: Sequence[noise.Noise]) -> Tensor:
     Returns:
         Of the same shape and dtype, on the same device.
     """
-    arrays = np.ascontiguousarray(images.permute(0, 2, 3, 1).cpu().numpy())
+    arrays = np.array(images.permute(0, 2, 3, 1).cpu().numpy(), order='C')
     for array, own in zip(arrays, noises):
         own.apply(array)
     return torch.from_numpy(arrays).permute(0, 3, 1, 2).contiguous().to(images.device)
@@ -39,6 +39,6 @@ def fresh_noise(images: Tensor, deviation: int, generator: torch.Generator | Non
     Returns:
         Of the same shape and dtype.
     """
-    words = torch.randint(noise.WORDS, images.shape, device=images.device, generator=generator)
+    words = torch.randint(noise.WORDS, tuple(images.shape), device=images.device, generator=generator)
     levels = noise.scaled(noise.byte_sums(words), deviation, noise.DEEPER[images.dtype.itemsize])
     return (images.to(torch.int64) + levels).clamp(0, LEVELS[images.dtype] - 1).to(images.dtype)

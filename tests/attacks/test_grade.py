@@ -39,6 +39,15 @@ def test_retrieval_without_a_known_number_of_photographs_does_not_count():
     assert retrieved({'metrics': {'photo': {'mean': 1.0, 'count': 1}}, 'floors': {}, 'ceilings': {}}) is None
 
 
+def test_retrieval_is_that_which_gains_more():
+    """Features that know clean photographs alone must not hide what the layout tells."""
+    floors = {'encrypted': {'photo': 0.1, 'photo_layout': 0.0}, 'chance': {'photo': 0.01, 'photo_layout': 0.01}}
+    for features, layout, share in ((0.2, 0.6, 0.6), (0.9, 0.3, 0.9)):
+        metrics = {name: {'mean': mean, 'count': 3} for name, mean in (('photo', features), ('photo_layout', layout))}
+        found = {'metrics': metrics, 'floors': floors, 'ceilings': {'photo': 1.0, 'photo_layout': 1.0}}
+        assert retrieved(found).share == share
+
+
 def entry(name, surviving, supposing=''):
     summed = {'mean': surviving, 'count': 1}
     return {'name': name, 'supposing': supposing, 'metrics': {'surviving': summed}, 'floors': {}, 'ceilings': {}}

@@ -6,10 +6,10 @@ import pytest
 from helpers.attacks import attack_places
 from hii_mm import Scheme
 from hii_mm.attacks.evaluation.cases import try_scheme
-from hii_mm.attacks.evaluation.ceilings import true_picture
+from hii_mm.attacks.evaluation.ceilings import bare_pieces, true_picture
 from hii_mm.attacks.solver import seam_fitting
 from hii_mm.attacks.solver.denoising import denoised
-from hii_mm.attacks.solver.pieces import cut
+from hii_mm.attacks.solver.pieces import classes, cut
 from hii_mm.attacks.solver.seam_files import setting_of
 from hii_mm.attacks.solver.seams import SeamModel, seam_model
 from hii_mm.attacks.solver.values import with_noise
@@ -20,7 +20,8 @@ def rng(seed=0):
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick(monkeypatch, tmp_path):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))  # quick fits are poor
     for name, value in dict(CROPS=24, SAMPLES=8000, ENTRIES=100_000, MOST=14).items():
         monkeypatch.setattr(seam_fitting, name, value)
 
@@ -65,6 +66,16 @@ def test_noise_is_taken_off_the_picture(scenes, scheme):
     kept = ~case.plan.missing()
     assert np.square(picture - plain)[kept].mean() < 0.6 * 32**2
     assert np.square(pieces - plain)[kept].mean() < 0.15 * 32**2
+
+
+def test_equal_patches_are_equal_under_their_noise(tmp_path):
+    """Whichever of two white patches lies beside a third one is right, as it is without noise."""
+    plain = rng(5).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    plain[32:64, 32:80] = 250
+    for scheme in (Scheme(16), Scheme(16, noise=8), Scheme(16, tone=True, noise=8)):
+        (case,), _ = try_scheme({'a': plain}, scheme, repeats=1)
+        same = classes(bare_pieces(case, case.plan.shuffle))
+        assert len(np.unique(same)) == 36 - 5  # six patches are one
 
 
 def test_a_picture_without_noise_stays():

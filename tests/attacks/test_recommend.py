@@ -117,6 +117,9 @@ def test_few_photos_on_which_nothing_holds_are_said_to_prove_little(pictures, sa
 def test_an_advice_that_mixes_says_that_it_cannot_be_undone():
     said = [sentence([entry(Scheme(16, strategy=strategy))]) for strategy in ('both', 'shuffle')]
     assert ['cannot be undone' in each for each in said] == [True, False]
+    noisy = sentence([entry(Scheme(16, noise=32))])
+    assert noisy.endswith('It adds noise, which decrypt does not take off every value: keep the plain photos.')
+    assert 'noise' not in said[1]
 
 
 def test_the_table_names_what_was_not_measured():

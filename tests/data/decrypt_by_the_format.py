@@ -119,8 +119,9 @@ def without_noise(lines, deviation, words, size):
         found.append([])
         for pixel in line:
             samples = [int.from_bytes(pixel[at : at + size], 'big') for at in range(0, len(pixel), size)]
+            own = [next(noise) for _ in range(4)]
             for channel, sample in enumerate(samples):
-                total = sum(struct.pack('<I', next(noise))) - 510
+                total = sum(struct.pack('<I', own[channel])) - 510
                 moved = (total * 443 * deviation * (1, 257)[size - 1] + 32768) >> 16
                 samples[channel] = min(max(sample - moved, 0), most)
             found[-1].append(b''.join(sample.to_bytes(size, 'big') for sample in samples))

@@ -173,6 +173,10 @@ def test_figures_on_photographs_are_of_attacks_that_know_the_copy_alone(tmp_path
     (tmp_path / 'audit').write_text(json.dumps(dict(rows=rows)))
     row = frontier_show.rows(tmp_path, audit=tmp_path / 'audit')[1]
     assert (row['audit_photo'], row['audit_photo_by'], row['audit_photo_images']) == (0.5, 'context', 107)
+    rows[2]['metrics']['photo_layout'] = dict(mean=0.7, low=0.6, high=0.8)  # colours tell more than features
+    (tmp_path / 'audit').write_text(json.dumps(dict(rows=rows)))
+    row = frontier_show.rows(tmp_path, audit=tmp_path / 'audit')[1]
+    assert (row['audit_photo'], row['audit_photo_by'], row['audit_photo_low']) == (0.7, 'jigsaw', 0.6)
 
 
 def test_any_part_of_the_gallery_has_all_classes(tmp_path):

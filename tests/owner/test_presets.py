@@ -78,6 +78,8 @@ def test_a_measured_scheme_is_judged_by_its_own_figure(scheme):
         (Scheme(16, window=5), Scheme(16, window=4)),
         (Scheme(16, drop_ratio=0.3), Scheme(16, drop_ratio=0.25)),
         (Scheme(16, strategy='both', window=2), Scheme(16, window=2)),
+        (Scheme(16, noise=8), Scheme(16)),
+        (Scheme(16, gap=2, noise=31), Scheme(16, gap=2)),
     ],
 )
 def test_another_scheme_is_judged_by_the_nearest_measured_one(scheme, known):
@@ -94,6 +96,7 @@ def test_another_scheme_is_judged_by_the_nearest_measured_one(scheme, known):
         Scheme(16, gap=6),
         Scheme(16, strategy='both', gap=2),
         Scheme(8, strategy='both', gap=1),
+        Scheme(16, gap=2, noise=40),
     ],
     ids=lambda scheme: scheme.label,
 )

@@ -44,7 +44,7 @@ def test_the_zoo_has_no_problem_and_its_table_is_current():
 
 def test_a_row_of_a_preset_names_what_the_preset_does():
     rows = [row for row in zoo_rows.read_rows() if row.collection == 'Presets']
-    assert len(rows) == 13
+    assert len(rows) == 17
     for row in rows:
         (name,) = (name for name in NAMED if f'-{name}-' in row.name)
         assert row.metadata['Protection'] == Scheme.preset(name).label

@@ -110,16 +110,21 @@ def test_a_run_that_does_not_fit_leaves_nothing(copy, work_dir):
     assert before == {path: path.read_bytes() for path in before}
 
 
-def test_the_table_shows_the_best_attack_and_no_floor():
+def test_the_table_shows_the_best_attack_or_what_the_copy_tells_as_it_is():
     def row(attack, **means):
         metrics = {name: {'mean': mean} for name, mean in means.items()}
         return {'set': 'gcompris', 'setting': 'RS p 16, gap 0', 'attack': attack, 'metrics': metrics}
 
     attacks = {
-        'audit': [row('identity', photo=1.0), row('jigsaw', surviving=0.5), row('context', surviving=0.75, photo=0.2)]
+        'audit': [
+            row('identity', photo=0.1, surviving=0.01),
+            row('jigsaw', surviving=0.5, photo_layout=0.4),
+            row('context', surviving=0.75, photo=0.2),
+            row('linkage', photo=1.0),
+        ]
     }
     attacks['zoo_attacks'] = []
-    assert zoo_table.back('RS p 16, gap 0', attacks) == '75% of neighbours, 20% of photos named (photographs)'
+    assert zoo_table.back('RS p 16, gap 0', attacks) == '75% of neighbours, 40% of photos named (photographs)'
     assert zoo_table.back('RS p 16, gap 9', attacks) == 'not attacked'
     assert zoo_table.back('plain', attacks) == 'everything is seen'
 

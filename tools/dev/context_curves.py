@@ -36,7 +36,7 @@ def main():
     head = {
         'command': 'python tools/dev/train_shipped.py; python tools/dev/context_curves.py',
         'date': '2026-11-29',
-        'machine': 'one core of an Intel Xeon with AMX, other jobs beside',
+        'machine': 'one core of an Intel Xeon with AMX, of noise an AMD EPYC with AVX-512, other jobs beside',
     }
     lines = ',\n'.join('  ' + json.dumps(row) for row in rows())
     out.write_text(json.dumps(head, indent=1)[:-2] + ',\n "rows": [\n' + lines + '\n ]\n}\n')

@@ -186,10 +186,14 @@ def strongest(names: dict[str, str], sets: tuple[str, ...]) -> Callable[[list[Ro
                 row for row in rows if row['setting'] == setting and row['set'] in sets and row['attack'] != 'linkage'
             ]
             one: Row = {'name': name, 'setting': setting}
-            for metric in ('surviving', 'photo'):
-                known = having(f'metrics.{metric}.mean')(own)
-                top = max(known, key=lambda row: pick(row, f'metrics.{metric}.mean'), default=None)
-                one[metric] = top and f'{pick(top, f"metrics.{metric}.mean"):.0%} ({top["attack"]})'
+            for column, metrics in {'surviving': ('surviving',), 'photo': ('photo', 'photo_layout')}.items():
+                known = [
+                    (row, pick(row, f'metrics.{name}.mean'))
+                    for name in metrics
+                    for row in having(f'metrics.{name}.mean')(own)
+                ]
+                top = max(known, key=lambda each: each[1], default=None)
+                one[column] = top and f'{top[1]:.0%} ({top[0]["attack"]})'
             found.append(one)
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from table_columns import Column, Row, Table, accuracy_of, by_accuracy, chance_of, curve_of, found_of, trial_of
 
-SHORT = ('vit-plain', 'rs-gap-0', 'mi', 'rs-gap-2', 'rs-gap-4', 'rs-on-mi-gap-1', 'rs-gap-2-tone')
+SHORT = ('vit-plain', 'rs-gap-0', 'mi', 'rs-gap-4', 'rs-gap-2-noise-32', 'rs-gap-2-tone', 'rs-on-mi-gap-1')
 
 
 def _short(rows: list[Row]) -> list[Row]:
@@ -51,9 +51,7 @@ FRONTIER = {
             IMAGES,
             Column('neighbours put back', chance_of('audit_surviving')),
             Column('photo picked', chance_of('audit_photo')),
-            SIX,
-            SHARE,
-            EIGHTEEN,
+            Column('accuracy', longer),
             LONG_SHARE,
         ),
         _short,

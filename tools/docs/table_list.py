@@ -120,6 +120,9 @@ TABLES = {
             ('gcompris', 'tone-gcompris'),
         ),
     ),
+    'audit-noise': Table(
+        'audit', (SETTING, ATTACK, *PUT_TOGETHER, *SEEN[:2]), of_set('noise-gcompris', 'metrics.top1')
+    ),
     'audit-tone': Table(
         'audit',
         (

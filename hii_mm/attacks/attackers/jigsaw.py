@@ -22,7 +22,7 @@ MOST = 4800  # items (pieces, or pieces times turns)
 
 @register
 class Jigsaw(Attack):
-    """Reassemble RS with any gap, drop, orientation, window and tone; on MI too.
+    """Reassemble RS with any gap, drop, orientation, window, tone and noise; on MI too.
 
     How borders go on is fitted to the setting: shipped for common ones, else
     fitted at first use to public photos, where some are given, or to those

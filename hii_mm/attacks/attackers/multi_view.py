@@ -42,9 +42,11 @@ class MultiView(Attack):
     supposing = 'several encryptions of the same picture, at shifts that are known'
 
     def refuses(self, scheme: Scheme) -> str | None:
-        """Return the reason why this attack does not apply: shifted views that were mixed first share no pixel."""
+        """Return the reason why this attack does not apply: mixed and then shuffled, or noise."""
         if scheme.mixup and scheme.shuffle:
             return 'views of pictures that were mixed and then shuffled are not used'
+        if scheme.shuffle and scheme.shuffle.noise:
+            return 'views with noise are not matched'
         return None
 
     def _recover(self, image: np.ndarray, scheme: Scheme, given: Given) -> Recovery:

@@ -13,8 +13,8 @@ from .. import learning
 from ..base import Given, Recovery, register
 from ..solver.grids import patch_grid, plain_grid, shuffle_of, unshuffled
 from ..solver.pieces import before_shuffle, plain_cores
-from ..solver.values import with_noise, with_tone
 from ..solver.seams import posteriors
+from ..solver.values import with_noise, with_tone
 from .jigsaw import Jigsaw
 
 WIDTH, DEPTH, HEADS = 128, 4, 4

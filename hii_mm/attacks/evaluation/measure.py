@@ -10,10 +10,10 @@ import numpy as np
 from ...encryption import ShufflePlan
 from ...encryption.turns import turn_grid
 from ..base import Given, Recovery
-from ..solver.pieces import as_uint8, classes, cut
+from ..solver.pieces import as_uint8, classes
 from .beside import Beside, Yardsticks
 from .cases import Case
-from .ceilings import in_true_tone, search, true_places
+from .ceilings import bare_pieces, search, true_places
 from .chance import chance
 from .likeness import Likeness, floors
 from .places import TURNS, Places, turned_classes
@@ -98,7 +98,7 @@ class Measures:
     def _places(self, case: Case, shuffle: ShufflePlan, found: Recovery) -> tuple[Figures, Figures, Figures]:
         """Return the figures of the places that an attack found, those of chance, and those of the truth."""
         assert found.places is not None
-        pieces = cut(np.ascontiguousarray(in_true_tone(case.encrypted, shuffle)), shuffle.shape)
+        pieces = bare_pieces(case, shuffle)
         same = classes(pieces) if shuffle.orientation is None else turned_classes(pieces)
         measured = Places.of_plan(found.places, found.turns, shuffle, same)
         if found.scores is not None:

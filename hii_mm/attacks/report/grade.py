@@ -56,18 +56,20 @@ def counts(chance: float) -> bool:
 
 
 def retrieved(entry: Mapping[str, Any]) -> Retrieved | None:
-    """Return photo retrieval of an attack's entry: by learned features, else by colour layout.
+    """Return photo retrieval of an attack's entry: by learned features or by colour layout, whichever gains more.
 
-    None without, and where there are fewer than ``LEAST_PHOTOS`` photographs to choose from.
+    Features know clean photographs, and mixed or noisy pictures less well than the layout does. None without
+    either, and where there are fewer than ``LEAST_PHOTOS`` photographs to choose from.
     """
+    known = []
     for name in (PHOTO, LAYOUT):
         found = entry.get('metrics', {}).get(name, {})
         chance = entry.get('floors', {}).get('chance', {}).get(name)  # one over the number of photographs
         if found.get('count') and chance is not None and counts(chance):
             floor = entry['floors'].get('encrypted', {}).get(name)
             ceiling = entry['ceilings'].get(name)
-            return Retrieved(found['mean'], floor or 0.0, 1.0 if ceiling is None else ceiling)
-    return None
+            known.append(Retrieved(found['mean'], floor or 0.0, 1.0 if ceiling is None else ceiling))
+    return max(known, key=lambda one: -1.0 if one.gain is None else one.gain, default=None)
 
 
 def figures_of(entry: Mapping[str, Any], shuffled: bool) -> dict[str, float | None]:

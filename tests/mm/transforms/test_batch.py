@@ -72,6 +72,41 @@ def test_tone_of_all_channels_and_levels(channels, dtype):
         np.testing.assert_array_equal(shuffled, plan.apply(image))
 
 
+@pytest.mark.parametrize('channels', [1, 2, 3, 4])
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_noise_of_all_channels_and_levels(channels, dtype):
+    rng, scheme, most = np.random.default_rng(0), Scheme(4, noise=20), np.iinfo(dtype).max
+    plain = rng.integers(0, most, (2, 8, 12, channels), endpoint=True).astype(dtype)
+    plans = [scheme.plan(image.shape, rng) for image in plain]
+    batch = torch.from_numpy(np.ascontiguousarray(plain.transpose(0, 3, 1, 2)))
+    before = batch.clone()
+    found = BatchPatchShuffle(4, noise=20)(batch, plans=plans).numpy().transpose(0, 2, 3, 1)
+    for image, plan, shuffled in zip(plain, plans, found):
+        np.testing.assert_array_equal(shuffled, plan.apply(image))
+    assert torch.equal(batch, before)
+    grey = torch.from_numpy(np.full((4, channels, 64, 64), most // 2 + 1, dtype))
+    shuffle = BatchPatchShuffle(4, noise=20)
+    one, two, other = (shuffle(grey, generator=torch.Generator().manual_seed(seed)).numpy() for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, two)
+    moved = (one.astype(float) - (most // 2 + 1)) * 255 / most
+    assert (one != other).any() and abs(moved.mean()) < 0.6 and moved.std() == pytest.approx(20, abs=0.5)
+
+
+def test_plans_of_another_scheme_are_refused():
+    batch = torch.zeros((2, 3, 8, 8), dtype=torch.uint8)
+    plain, noisy, toned = (
+        Scheme(4, **options).plan((8, 8), np.random.default_rng(0)) for options in ({}, {'noise': 9}, {'tone': True})
+    )
+    for options, plans in (
+        ({}, [plain, noisy]),
+        ({'noise': 9}, [plain, noisy]),
+        ({'noise': 8}, [noisy] * 2),
+        ({}, [toned] * 2),
+    ):
+        with pytest.raises(InvalidValueError, match='plans are of another scheme'):
+            BatchPatchShuffle(4, **options)(batch, plans=plans)
+
+
 def test_fresh_tones_differ_and_follow_the_generator():
     batch, shuffle = torch.full((2, 3, 8, 8), 7, dtype=torch.uint8), BatchPatchShuffle(4, tone=True)
     one, two, other = (shuffle(batch, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))

@@ -55,12 +55,14 @@ def toned(patch, tone, place):
 def noisy(image, noise):
     """Each value moved and clipped, by whole numbers, and by how much clipping moved it back."""
     key = b''.join(int(word).to_bytes(4, 'little') for word in noise.seed)
-    stream = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor().update(bytes(4 * image.size))
+    count, channels = image.shape[0] * image.shape[1], int(np.prod(image.shape[2:]))
+    stream = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor().update(bytes(16 * count))
     most = int(np.iinfo(image.dtype).max)
     deeper = 1 if most == 255 else 257
     found, back = [], []
     for k, value in enumerate(image.ravel().tolist()):
-        total = sum(stream[4 * k : 4 * k + 4]) - 510
+        word = 16 * (k // channels) + 4 * (k % channels)  # of four for each pixel
+        total = sum(stream[word : word + 4]) - 510
         moved = value + (2 * total * 443 * noise.deviation * deeper + 65536) // 131072
         found.append(min(max(moved, 0), most))
         back.append(found[-1] - moved)

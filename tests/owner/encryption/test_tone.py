@@ -1,4 +1,4 @@
-"""Tone: what it refuses, and the laws of its draws. Its pixels are checked in test_shuffle.py."""
+"""Tone and noise: what they refuse, and the laws of their draws. Their pixels are checked in test_shuffle.py."""
 
 import numpy as np
 import pytest
@@ -17,6 +17,17 @@ def test_mirrored_colours_get_the_mirrored_tone(channels):
     found = (plan.mirrored() if channels > 2 else plan).apply(image[..., colours])
     np.testing.assert_array_equal(found, plan.apply(image)[..., colours])
     assert Plan(None, None).mirrored().shuffle is None
+
+
+@pytest.mark.parametrize('channels', [1, 2, 3, 4])
+def test_mirrored_colours_get_the_mirrored_noise_whether_alpha_is_there_or_not(channels):
+    image = RNG.integers(0, 200, (16, 24, channels), dtype=np.uint8)
+    plan = Scheme(8, noise=30, tone=True).plan(image.shape, RNG)
+    colours = [2, 1, 0, 3][:channels] if channels > 2 else list(range(channels))
+    found = (plan.mirrored() if channels > 2 else plan).apply(image[..., colours])
+    np.testing.assert_array_equal(found, plan.apply(image)[..., colours])
+    if channels == 4:
+        np.testing.assert_array_equal(plan.apply(np.ascontiguousarray(image[..., :3])), plan.apply(image)[..., :3])
 
 
 @pytest.mark.parametrize('lo, width', [(0, 0), (255, 0), (3, 100), (100, 155)])
@@ -59,6 +70,22 @@ def test_cores_are_an_image():
     np.testing.assert_array_equal(image.reshape(2, 4, 3, 5, 3).swapaxes(1, 2).reshape(cores.shape), found)
 
 
+@pytest.mark.parametrize('shape', [(40, 24), (40, 24, 3)])
+def test_bands_of_noise_do_not_show(monkeypatch, shape):
+    image = RNG.integers(100, 120, shape, dtype=np.uint8)
+    plan = Scheme(8, noise=10).plan(image.shape, RNG)
+    whole = plan.apply(image)
+    monkeypatch.setattr('hii_mm.encryption.noise.BAND', 24 * 3 * 7)
+    np.testing.assert_array_equal(plan.apply(image), whole)
+    np.testing.assert_array_equal(plan.invert(whole), image)
+
+
+def test_masks_and_labels_have_no_noise():
+    plan = Scheme(8, noise=99, tone=True).plan((16, 24), RNG)
+    mask = RNG.integers(0, 9, (16, 24), dtype=np.uint8)
+    np.testing.assert_array_equal(plan.restore_mask(plan.apply_mask(mask)), mask)
+
+
 def test_bands_do_not_show(monkeypatch):
     """Large images are toned some rows of patches at a time."""
     image = RNG.integers(0, 99, (40, 24, 3), dtype=np.uint8)
@@ -79,8 +106,9 @@ def test_bands_do_not_show(monkeypatch):
 )
 @pytest.mark.parametrize('method', ['apply', 'invert'])
 def test_images_that_have_no_tone(image, error, message, method):
-    plan = Scheme(8, tone=True).plan((16, 16), RNG)
-    with pytest.raises(error, match=message):
-        getattr(plan, method)(image)
+    for options in (dict(tone=True), dict(noise=9), dict(noise=9, tone=True)):
+        plan = Scheme(8, **options).plan((16, 16), RNG)
+        with pytest.raises(error, match=message):
+            getattr(plan, method)(image)
     if image.dtype == np.float32:
         assert Scheme(8).plan((16, 16), RNG).apply(image).dtype == np.float32

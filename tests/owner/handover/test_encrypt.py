@@ -112,6 +112,7 @@ def test_metadata_is_stripped_and_orientation_is_applied(tmp_path, key):
         (Scheme(16), {'format': 'gif'}, "format must be one of .* got 'gif'"),
         (Scheme(16), {'shard_size': 5}, "shard_size 5 needs format 'shards', got 'png'"),
         (Scheme(12), {'format': 'jpeg'}, 'multiples of 8 x 8 pixels, got 12 x 12'),
+        (Scheme(16, noise=8), {'format': 'jpeg'}, 'format jpeg does not go with noise: .* use png or webp'),
         (Scheme(16, tone=True), {'format': 'jpeg'}, 'format jpeg does not go with tone: .* use png or webp'),
         (Scheme(16), {'workers': 0}, 'workers must be at least 1, got 0'),
         (Scheme(16), {'part': (2, 2)}, r'0 <= index < number, got \(2, 2\)'),
