@@ -65,7 +65,7 @@ class Accuracy:
     source: str
 
     def __str__(self) -> str:
-        """Return such as '53.6 % instead of 76.8 % on FashionScene'."""
+        """Return such as '52.5 % instead of 76.6 % on FashionScene'."""
         return f'{self.encrypted:.1f} % instead of {self.plain:.1f} % on {self.task}'
 
 

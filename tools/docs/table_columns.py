@@ -109,10 +109,15 @@ def chance_of(metric: str) -> Callable[[Row], str | None]:
         if row.get(metric) is None:
             return None
         chance = row.get(f'{metric}_chance')
-        shown = f'{row[metric]:.1%} {row[f"{metric}_by"]}'
+        shown = f'{row[metric]:.1%} {attack_name(row[f"{metric}_by"])}'
         return shown if chance is None else f'{shown} ({chance:.1%})'
 
     return text
+
+
+def attack_name(attack: str) -> str:
+    """Return an attack's name; the control that leaves the copy as it is has a plain one."""
+    return 'as it is' if attack == 'identity' else attack
 
 
 def found_of(metric: str) -> Callable[[Row], str | None]:
@@ -193,7 +198,7 @@ def strongest(names: dict[str, str], sets: tuple[str, ...]) -> Callable[[list[Ro
                     for row in having(f'metrics.{name}.mean')(own)
                 ]
                 top = max(known, key=lambda each: each[1], default=None)
-                one[column] = top and f'{top[1]:.0%} ({top[0]["attack"]})'
+                one[column] = top and f'{top[1]:.0%} ({attack_name(top[0]["attack"])})'
             found.append(one)
         return found
 
