@@ -225,7 +225,7 @@ def _panel(axes: Any, found: list[Row], metric: str) -> None:
         if row.get('longer'):
             axes.plot([at, at], [row['accuracy'], row['longer']['accuracy']], color=colour, linewidth=0.6)
             _point(axes, at, row['longer'], colour, 'white')
-    _label(axes, shown, metric)
+    _label(axes, shown, metric, {row['setting']: f'C{found.index(row) % 10}' for row in shown})
     axes.set_ylabel('accuracy on FashionScene, % (up is better)')
     axes.set_xlim(0, 102)
     axes.set_ylim(0, 90)
@@ -239,11 +239,11 @@ def _point(axes: Any, at: float, row: Row, colour: str, inside: str) -> None:
     axes.errorbar(at, row['accuracy'], spread, fmt='o', color=colour, mfc=inside, markersize=5, capsize=2)
 
 
-def _label(axes: Any, found: list[Row], metric: str) -> None:
-    """Write the schemes beside their points, in the right third to the left, each below the one above."""
+def _label(axes: Any, found: list[Row], metric: str, colours: dict[str, str]) -> None:
+    """Write schemes beside their points, in their colours; in the right third to the left, each below the one above."""
     last = math.inf  # height of the label above
     for row in sorted(found, key=lambda row: -row['accuracy']):
         side = 'left' if row[metric] < 0.65 else 'right'
         last = min(row['accuracy'] + 0.5, last - 2)
         where = 100 * row[metric] + (1.2 if side == 'left' else -1.2)
-        axes.text(where, last, row['scheme'], fontsize=8, ha=side, va='center')
+        axes.text(where, last, row['scheme'], fontsize=8, ha=side, va='center', color=colours[row['setting']])
