@@ -39,11 +39,10 @@ def in_true_tone(encrypted: np.ndarray, plan: ShufflePlan) -> np.ndarray:
 
 def bare_pieces(case: Case, plan: ShufflePlan) -> np.ndarray:
     """Return the pieces of a case without tone and noise, by which equal ones are told: (n, h, w[, C])."""
-    encrypted = case.encrypted
     if plan.noise is not None and case.plain is not None and case.plan is not None:
         bare = replace(case.plan, shuffle=replace(plan, tone=None, noise=None))
         return cut(bare.apply(case.plain), plan.shape)
-    return cut(np.ascontiguousarray(in_true_tone(encrypted, plan)), plan.shape)
+    return cut(np.ascontiguousarray(in_true_tone(case.encrypted, plan)), plan.shape)
 
 
 def true_picture(case: Case) -> np.ndarray | None:
