@@ -31,7 +31,6 @@ def attack_all(args: argparse.Namespace) -> None:
     """Attack each scheme, unless its json is there: NAME.json, or NAME-trained.json with --steps."""
     folder = args.out / 'attacks'
     folder.mkdir(parents=True, exist_ok=True)
-    shown = spread(sorted((args.data / 'val').rglob('*.png')), args.images)
     for name in args.settings:
         scheme = SETTINGS[name].built
         if scheme is None or (args.steps and not scheme.shuffle):
@@ -40,8 +39,9 @@ def attack_all(args: argparse.Namespace) -> None:
         if path.is_file():
             print(f'frontier: {path} is there already')
             continue
-        context = learned(name, scheme, args) if args.steps else None
-        record = attacked(name, scheme, shown, context, args)
+        pictures = Pictures(args, SETTINGS[name].option)
+        context = learned(name, scheme, pictures, args) if args.steps else None
+        record = attacked(name, scheme, pictures, context, args)
         write_atomically(path, (json.dumps(record, indent=1) + '\n').encode())
         print(f'frontier: {path}: {sum(row["seconds"] * row["runs"] for row in record["attacks"]):.0f} s', flush=True)
 
@@ -62,7 +62,36 @@ def spread(files: list[Path], count: int) -> list[Path]:
     return [files[k * len(files) // count] for k in range(count)]
 
 
-def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, Any]:
+class Pictures:
+    """What is attacked, what an attacker may learn from, and what pictures must be told apart from.
+
+    With an option of :mod:`frontier_options` these are the pieces that it cuts,
+    written below ``args.work_dir``.
+    """
+
+    def __init__(self, args: argparse.Namespace, option: str | None = None) -> None:
+        self.args, self.option = args, option
+        self.shown = self._cut(spread(sorted((args.data / 'val').rglob('*.png')), args.images))
+
+    @property
+    def public(self) -> list[Path]:
+        """Training images that the attack context learns from."""
+        return self._cut(spread(sorted((self.args.data / 'train').rglob('*.png')), PUBLIC))
+
+    @property
+    def others(self) -> list[Path]:
+        """Training images, see :func:`others`."""
+        return self._cut(others(self.args.data / 'train'))
+
+    def _cut(self, files: list[Path]) -> list[Path]:
+        if self.option is None:
+            return files
+        from frontier_options import cut_files
+
+        return cut_files(files, self.args.data, self.option, self.args.work_dir / 'pieces' / self.option)
+
+
+def learned(name: str, scheme: Scheme, pictures: Pictures, args: argparse.Namespace) -> dict[str, Any]:
     """Train the attack context on training images under a scheme, unless that was done, and return what is kept of it.
 
     ``{'file': ..., 'photos': ..., 'curve': ...}``; the learning curve has CPU seconds and, of images held out,
@@ -71,10 +100,10 @@ def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, An
     import torch
 
     path = args.work_dir / f'context-{name}-{args.steps}.pt'
-    public = spread(sorted((args.data / 'train').rglob('*.png')), PUBLIC)
+    public = pictures.public
     if not path.is_file():
         with Image.open(public[0]) as first:
-            size = first.width
+            size = min(first.size)
         print(f'frontier: learning to attack {name}, {args.steps} steps', flush=True)
         unfinished = path.with_name(f'{path.name}.part').is_file()
         train_attack('context', public, scheme, path, steps=args.steps, size=size, resume=unfinished)
@@ -84,23 +113,23 @@ def learned(name: str, scheme: Scheme, args: argparse.Namespace) -> dict[str, An
 
 
 def attacked(
-    name: str, scheme: Scheme, shown: list[Path], context: dict[str, Any] | None, args: argparse.Namespace
+    name: str, scheme: Scheme, pictures: Pictures, context: dict[str, Any] | None, args: argparse.Namespace
 ) -> dict[str, Any]:
     """Attack the images under a scheme, and return what is kept."""
     report = attack(
-        shown,
+        pictures.shown,
         scheme,
         attacks=args.attacks,
         size=0,
-        limit=len(shown),
-        public=others(args.data / 'train'),
+        limit=len(pictures.shown),
+        public=pictures.others,
         jobs=1,
         checkpoints={'context': context['file']} if context else None,
     )
     return {
         'setting': name,
-        'scheme': scheme.label,
-        'images': len(shown),
+        'scheme': SETTINGS[name].label,
+        'images': len(pictures.shown),
         'gallery': SIZE,
         'context': context and {key: context[key] for key in ('photos', 'curve')},
         'attacks': [row for setting in report.data['settings'] for row in rows_of(setting)],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from frontier_held import HoldImages
+from frontier_options import cut
 from frontier_settings import CONFIGS, OWN, SETTINGS
 from frontier_show import interval
 from mmengine.hooks import Hook
@@ -124,10 +125,14 @@ def config(name: str, work_dir: Path, data: Path, epochs: int | None = None, enc
             loader.dataset.pipeline = [cfg.load, *flip, cfg.pack]
         elif name not in OWN:
             augment = cfg.augment if part == 'train' else []
-            loader.dataset.pipeline = [cfg.load, *augment, *steps_as_config(scheme), cfg.pack]
+            pieces = [dict(type='CutPieces', option=setting.option)] if setting.option else []
+            loader.dataset.pipeline = [cfg.load, *augment, *pieces, *steps_as_config(scheme), cfg.pack]
     if name not in OWN and scheme is not None:
-        cfg.model.backbone.patch_size = scheme.core_size[0]
-        cfg.model.backbone.img_size = scheme.plan(SIZE, np.random.default_rng(0)).encrypted_shape
+        shown = np.zeros((*SIZE, 3), np.uint8)
+        shape = (cut(shown, setting.option, np.random.default_rng(0)) if setting.option else shown).shape[:2]
+        h, w = scheme.core_size
+        cfg.model.backbone.patch_size = h if h == w else (h, w)
+        cfg.model.backbone.img_size = scheme.plan(shape, np.random.default_rng(0)).encrypted_shape
     cfg.test_dataloader = cfg.val_dataloader
     return cfg
 
@@ -145,7 +150,7 @@ def record(name: str, seed: int, runner: Runner, points: list[dict[str, float]],
     chip = torch.cuda.get_device_name() if torch.cuda.is_available() else f'{processor()}, no GPU'
     return {
         'setting': name,
-        'scheme': setting.built.label if setting.built else 'plain',
+        'scheme': setting.label,
         'scheme_arguments': setting.scheme,
         'model': setting.model,
         'config': config_file(name),

@@ -24,10 +24,16 @@ OWN = {  # settings that have a config, and so a row in the zoo
 
 
 class Setting(NamedTuple):
-    """A model and the arguments of the :class:`hii_mm.Scheme` of its images; None leaves them plain."""
+    """A model and the arguments of the :class:`hii_mm.Scheme` of its images; None leaves them plain.
+
+    ``option`` is a key of :data:`frontier_options.CUTS`, which cuts the pieces
+    that the scheme shuffles, and ``words`` then say what both do.
+    """
 
     model: str
     scheme: dict[str, Any] | None
+    option: str | None = None
+    words: str | None = None
 
     @property
     def built(self) -> Scheme | None:
@@ -36,6 +42,12 @@ class Setting(NamedTuple):
 
         return None if self.scheme is None else Scheme(**self.scheme)
 
+    @property
+    def label(self) -> str:
+        """What is done to the images."""
+        scheme = self.built
+        return self.words or (scheme.label if scheme else 'plain')
+
 
 def _rs(**options: Any) -> Setting:
     return Setting(PEVIT, dict(strategy='shuffle', **options))
@@ -43,6 +55,10 @@ def _rs(**options: Any) -> Setting:
 
 def _both(**options: Any) -> Setting:
     return Setting(PEVIT, dict(strategy='both', **options))
+
+
+def _cut(option: str, patch_size: int | tuple[int, int], words: str) -> Setting:
+    return Setting(PEVIT, dict(strategy='shuffle', patch_size=patch_size), option, words)
 
 
 # The most important first: that is the order in which they run.
@@ -74,7 +90,17 @@ SETTINGS = {
     'rs-on-mi-p8': _both(patch_size=8),
     'rs-p8-gap-0': _rs(patch_size=8),
     'rs-gap-2-noise-32': _rs(gap=2, noise=32),
+    'rs-gap-0-noise-32': _rs(noise=32),
+    'rs-gap-1-noise-32': _rs(gap=1, noise=32),
+    'rs-gap-2-noise-16': _rs(gap=2, noise=16),
+    'rs-gap-2-noise-48': _rs(gap=2, noise=48),
+    'rs-gap-4-noise-16': _rs(gap=4, noise=16),
+    'rs-p8-gap-1-noise-16': _rs(patch_size=8, gap=1, noise=16),
     'rs-gap-2-tone-noise-16': _rs(gap=2, tone=True, noise=16),
     'rs-on-mi-noise-16': _both(noise=16),
     'pevit-plain': Setting(PEVIT, None),
+    'rs-anywhere': _cut('anywhere', 12, 'RS p 16, 12 pixels from anywhere in a patch'),
+    'rs-on-unequal': _cut('unequal', 8, 'RS on MI with weights .4 .3 .2 .1, p 16, grid 2'),
+    'rs-on-two-mixtures': _cut('two_mixtures', (8, 16), 'RS on two mixtures of each patch'),
+    'rs-mixed-or-cropped': _cut('mixed_or_cropped', 8, 'RS p 16, half of the patches mixed, half with gap 4'),
 }

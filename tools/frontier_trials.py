@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from frontier_held import LoadHeldImage
+from frontier_pretraining import HideHalves
 from frontier_run import config, record, trained
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -116,6 +117,11 @@ def _rate(value: float) -> Callable[[Config], None]:
     return lambda cfg: cfg.optim_wrapper.optimizer.update(lr=value)
 
 
+def _longer(cfg: Config) -> None:
+    cosine = cfg.param_scheduler[1]
+    cfg.train_cfg.max_epochs = cosine.T_max = cosine.end = 2 * cfg.train_cfg.max_epochs
+
+
 TRIALS = {
     'base': Trial('as it is', 'plain gap mixed'),
     'positions': Trial('positions begin as random numbers', 'plain', hook=lambda runs: BeginOtherwise('positions')),
@@ -126,6 +132,12 @@ TRIALS = {
     'slower': Trial('half the learning rate', 'plain', _rate(5e-3)),
     'faster': Trial('twice the learning rate', 'plain', _rate(2e-2)),
     'adamw': Trial('AdamW for all weights, with a rate of .002', 'plain', _adamw),
+    'longer': Trial('twice as many epochs', 'plain gap', _longer),
+    'hidden': Trial(
+        'two more epochs before, in which it guesses hidden halves of patches',
+        'plain gap',
+        hook=lambda runs: HideHalves(),
+    ),
     'teacher': Trial(
         'a teacher of plain images answers, too', 'gap mixed', hook=lambda runs: Distil(str(runs / TEACHER))
     ),

@@ -1,17 +1,21 @@
 """tools/frontier.py on a few images: training, resumption, attacks, table and plot."""
 
+import itertools
 import json
 import subprocess
 import sys
 
 import frontier_attack
 import frontier_more
+import frontier_options
+import frontier_pretraining
 import frontier_run
 import frontier_settings
 import frontier_show
 import frontier_trials
 import numpy as np
 import pytest
+import torch
 from frontier_held import LoadHeldImage, hold
 from mmcv.transforms import LoadImageFromFile
 from PIL import Image
@@ -22,6 +26,7 @@ from helpers import ROOT
 from hii_mm import Scheme
 
 FRONTIER = 'tools/frontier.py'
+W = (4, 3, 2, 1)  # tenths, of sub-patches that are mixed unequally
 
 
 @pytest.fixture(scope='module')
@@ -100,14 +105,52 @@ def test_each_setting_has_a_model_that_reads_its_images(name, data, tmp_path):
     """The size of the patches and, with positions, of the image."""
     setting = frontier_settings.SETTINGS[name]
     cfg = frontier_run.config(name, tmp_path, data)
-    side = setting.built.core_size[0] if setting.built else 16
-    assert cfg.model.backbone.patch_size == side
+    h, w = setting.built.core_size if setting.built else (16, 16)
+    assert cfg.model.backbone.patch_size == (h if h == w else (h, w))
     assert label_of_config(cfg) == (setting.built.label if setting.built else 'plain')
     kinds = [step['type'] for step in cfg.train_dataloader.dataset.pipeline]
     ours = [kind for kind in kinds if kind.startswith('Patch')]
     assert ours == [type_ for type_ in ('PatchMixup', 'PatchShuffle') if type_ in ours]
     assert kinds[-1 - len(ours) : -1] == ours and bool(ours) == (setting.scheme is not None)
+    assert (kinds[-3] == 'CutPieces') == bool(setting.option)
     assert cfg.val_dataloader.dataset.pipeline[1:-1] == cfg.train_dataloader.dataset.pipeline[3:-1]
+
+
+@pytest.mark.parametrize('option', frontier_options.CUTS)
+def test_an_option_cuts_each_piece_from_its_own_patch(option, photo):
+    """Pixel by pixel, for one patch after the other."""
+    image = photo[:64, :48].copy()
+    pieces = frontier_options.cut(image, option, np.random.default_rng(0))
+    h, w = pieces.shape[0] // 4, pieces.shape[1] // 3
+    assert (h, w) == {'anywhere': (12, 12), 'two_mixtures': (8, 16)}.get(option, (8, 8))
+    places = set()
+    for row, col in itertools.product(range(4), range(3)):
+        patch = image[16 * row : 16 * row + 16, 16 * col : 16 * col + 16].astype(float)
+        piece = pieces[h * row : h * row + h, w * col : w * col + w]
+        parts = [patch[y : y + 8, x : x + 8] for y in (0, 8) for x in (0, 8)]
+        first, last = (np.floor(sum(k * part for k, part in zip(order, parts)) / 10 + 0.5) for order in (W, W[::-1]))
+        if option == 'anywhere':
+            fits = [yx for yx in np.ndindex(5, 5) if (patch[yx[0] :, yx[1] :][:12, :12] == piece).all()]
+            places.add(fits[0])  # IndexError: cut from elsewhere
+        elif option == 'mixed_or_cropped':
+            even = np.floor(sum(parts) / 4 + 0.5)
+            places.add(next(k for k, one in enumerate((even, patch[4:12, 4:12])) if (one == piece).all()))
+        else:
+            assert np.abs(piece - (first if option == 'unequal' else np.hstack([first, last]))).max() <= 1
+    assert len(places) >= {'anywhere': 6, 'mixed_or_cropped': 2}.get(option, 0)
+
+
+def test_halves_of_patches_are_hidden():
+    images = torch.arange(2 * 3 * 24 * 36.0).reshape(2, 3, 24, 36)
+    hidden = frontier_pretraining.halves(images, 12, 12)
+    cut = frontier_pretraining.patches(images, 12, 12)
+    assert torch.equal(cut[1, 5], images[1, :, 12:, 24:].flatten())
+    sides = set()
+    for patch in frontier_pretraining.patches(hidden, 12, 12).reshape(-1, 12, 12):
+        rows, cols = patch.all(1), patch.all(0)
+        assert patch.sum() == 72 and 6 in (rows.sum(), cols.sum())
+        sides.add((bool(rows[0]), bool(rows[-1]), bool(cols[0]), bool(cols[-1])))
+    assert len(sides) > 2
 
 
 def write_run(folder, name, accuracy, seed=0):
