@@ -25,17 +25,17 @@ NAMED: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
             'average 2 x 2 sub-patches of patches of 16 pixels, as the paper does: close to pixelation',
             dict(patch_size=16, strategy='mixup', grid=2),
         ),
-        'gapped-v1': (
-            'remove 4 pixels around each patch of 16 pixels, and shuffle the rest',
-            dict(patch_size=16, gap=4),
+        'light-v1': (
+            'remove 2 pixels around each patch of 16 pixels, shuffle the rest, and add noise of 16 levels',
+            dict(patch_size=16, gap=2, noise=16),
+        ),
+        'strong-v1': (
+            'remove 2 pixels around each patch of 16 pixels, shuffle the rest, and add noise of 32 levels',
+            dict(patch_size=16, gap=2, noise=32),
         ),
         'mixed-v1': (
             'average 2 x 2 sub-patches of patches of 16 pixels, remove 1 pixel around each, and shuffle the rest',
             dict(patch_size=16, strategy='both', grid=2, gap=1),
-        ),
-        'toned-v1': (
-            'remove 2 pixels around each patch of 16 pixels, shuffle the rest, and change the tone of each patch',
-            dict(patch_size=16, gap=2, tone=True),
         ),
     }
 )
@@ -48,8 +48,8 @@ def versioned(name: str) -> str:
     Raises:
         InvalidValueError: not a name.
 
-    >>> versioned('gapped'), versioned('paper-rs')
-    ('gapped-v1', 'paper-rs')
+    >>> versioned('light'), versioned('paper-rs')
+    ('light-v1', 'paper-rs')
     """
     if name in NAMED:
         return name

@@ -94,6 +94,7 @@ MEASURED: Mapping[Scheme, Figure] = MappingProxyType(
         Scheme(16): Figure(0.99448, 'jigsaw', 'surviving', 'audit.json'),
         Scheme(16, gap=1): Figure(0.858221, 'jigsaw', 'surviving', 'audit.json'),
         Scheme(16, gap=2): Figure(0.62015, 'context', 'surviving', 'audit.json'),
+        Scheme(16, gap=2, noise=16): Figure(0.150072, 'context', 'surviving', 'audit.json'),
         Scheme(16, gap=2, noise=32): Figure(0.106501, 'context', 'surviving', 'audit.json'),
         Scheme(16, gap=3): Figure(0.203493, 'jigsaw', 'surviving', 'audit.json'),
         Scheme(16, gap=4): Figure(0.238536, 'context', 'surviving', 'audit.json'),

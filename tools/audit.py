@@ -52,7 +52,7 @@ SWEEP = {
 }
 TONE = {f'rs-gap-{gap}-tone': dict(strategy='shuffle', gap=gap, tone=True) for gap in (0, 1, 2)}
 
-NOISE = {'rs-gap-2-noise-32': dict(strategy='shuffle', gap=2, noise=32)}
+NOISE = {f'rs-gap-2-noise-{noise}': dict(strategy='shuffle', gap=2, noise=noise) for noise in (16, 32)}
 
 
 class Set(NamedTuple):

@@ -35,7 +35,7 @@ from frontier_settings import SETTINGS
 
 RUNS = Path('zoo/frontier')
 ATTACKS = ['identity', 'jigsaw', 'context', 'mixup-inverse']
-KINDS = ['runs', 'trials', 'boxes', 'copies']
+KINDS = ['runs', 'trials', 'boxes', 'copies', 'options']
 
 
 def parse_args() -> argparse.Namespace:
@@ -122,11 +122,11 @@ def main() -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Print, write or draw what was measured; return the exit code."""
-    from frontier_more import box_rows, copy_rows, run_rows, trial_rows
+    from frontier_more import box_rows, copy_rows, option_rows, run_rows, trial_rows
     from frontier_show import plot, table, write_rows
 
     kind = 'runs' if args.command == 'plot' else args.of
-    readers = (run_rows, trial_rows, box_rows, copy_rows)
+    readers = (run_rows, trial_rows, box_rows, copy_rows, option_rows)
     found = dict(zip(KINDS, readers))[kind](args.out)
     if not found:
         print(f'frontier: no {kind} in {args.out}', file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The tables of the frontier: settings with longer runs, trials of the recipe, copies, and boxes."""
+"""The tables of the frontier: settings with longer runs, trials of the recipe, copies, boxes, and other options."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ IMAGES = {  # of the rows of DETECTIONS, and the setting whose attack is theirs
     '2 x 2 sub-patches of 16-pixel patches mixed': 'mi',
     '16-pixel patches shuffled': 'rs-gap-0',
 }
+BESIDE = ('rs-gap-2', 'rs-on-mi', 'rs-gap-4')  # what other options compare with
 LONGER = ('epochs', 'machine', 'date', 'seeds', 'accuracy', 'interval', 'deviation', 'share', 'curve')
 Row = dict[str, Any]
 
@@ -36,7 +37,7 @@ def trial_rows(folder: Path) -> list[Row]:
 
 
 def run_rows(folder: Path) -> list[Row]:
-    """Return a row for each setting, see :func:`.frontier_show.rows`; ``longer`` is what FOLDER/epochs-N has of it.
+    """Return a row for each scheme, see :func:`.frontier_show.rows`; ``longer`` is what FOLDER/epochs-N has of it.
 
     ``longer`` has the most epochs that were run of a setting, and is None where there are none but the config's.
     """
@@ -44,12 +45,18 @@ def run_rows(folder: Path) -> list[Row]:
     names = [path.name.removeprefix('epochs-') for path in folder.glob('epochs-*')]
     for epochs in sorted(int(name) for name in names if name.isdecimal()):  # not those on copies
         longer |= {row['setting']: {key: row[key] for key in LONGER} for row in rows(folder / f'epochs-{epochs}')}
-    return [{**row, 'longer': longer.get(row['setting'])} for row in rows(folder)]
+    found = [row for row in rows(folder) if SETTINGS[row['setting']].option is None]
+    return [{**row, 'longer': longer.get(row['setting'])} for row in found]
 
 
 def _measured(row: Row) -> Row:
     """Return a row without the figures on photographs, which are of the scheme as the audit had it."""
     return {key: value for key, value in row.items() if not key.startswith('audit_')}
+
+
+def option_rows(folder: Path) -> list[Row]:
+    """Return a row for each option of :mod:`frontier_options`, beside settings that compare with them."""
+    return [_measured(row) for row in rows(folder) if SETTINGS[row['setting']].option or row['setting'] in BESIDE]
 
 
 def copy_rows(folder: Path) -> list[Row]:

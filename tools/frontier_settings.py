@@ -17,8 +17,8 @@ OWN = {  # settings that have a config, and so a row in the zoo
     'vit-plain': CONFIGS[VIT],
     'rs-gap-0': CONFIGS[PEVIT],
     'mi': PRESETS.format('vit-mini-p16_1xb64-paper-mi'),
-    'rs-gap-4': PRESETS.format('pevit-mini-p16_1xb64-gapped-v1'),
-    'rs-gap-2-tone': PRESETS.format('pevit-mini-p16_1xb64-toned-v1'),
+    'rs-gap-2-noise-16': PRESETS.format('pevit-mini-p16_1xb64-light-v1'),
+    'rs-gap-2-noise-32': PRESETS.format('pevit-mini-p16_1xb64-strong-v1'),
     'rs-on-mi-gap-1': PRESETS.format('pevit-mini-p16_1xb64-mixed-v1'),
 }
 

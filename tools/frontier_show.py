@@ -6,6 +6,7 @@ import json
 import math
 import statistics
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -162,9 +163,10 @@ COMMANDS = {
     'runs': 'python tools/frontier.py run --seeds 0 1 2; python tools/frontier.py run --epochs 18 --seeds 0 1 2; '
     'python tools/frontier.py attack; python tools/frontier.py attack --steps 600 --attacks context; '
     'python tools/frontier.py bag',
-    'copies': 'hii-mm encrypt data/fashion-scene/PART copies/NAME/PART --preset PRESET --key KEYFILE; '
+    'copies': 'hii-mm encrypt data/fashion-scene/PART copies/rs-gap-4/PART --gap 4 --key KEYFILE; '
     'python tools/frontier.py run --copies copies',
     'trials': 'python tools/frontier.py try',
+    'options': 'python tools/frontier.py run; python tools/frontier.py attack --steps 600 --attacks context jigsaw',
     'boxes': 'python tools/train.py CONFIG; '
     'python tools/frontier.py attack --data data/fashion-det --settings mi rs-gap-0 --out zoo/frontier/boxes',
 }
@@ -239,11 +241,37 @@ def _point(axes: Any, at: float, row: Row, colour: str, inside: str) -> None:
     axes.errorbar(at, row['accuracy'], spread, fmt='o', color=colour, mfc=inside, markersize=5, capsize=2)
 
 
+LETTER, LINE = 0.8, 2.3  # width and height of a letter of a label, in units of the axes
+
+
 def _label(axes: Any, found: list[Row], metric: str, colours: dict[str, str]) -> None:
-    """Write schemes beside their points, in their colours; in the right third to the left, each below the one above."""
-    last = math.inf  # height of the label above
+    """Write schemes beside their points, in their colours, where there is room; patches of 16 pixels are not named."""
+    points = [(100 * row[metric], part['accuracy']) for row in found for part in (row, row.get('longer')) if part]
+    taken = [(x - 1, x + 1, y - 1.2, y + 1.2) for x, y in points]
     for row in sorted(found, key=lambda row: -row['accuracy']):
-        side = 'left' if row[metric] < 0.65 else 'right'
-        last = min(row['accuracy'] + 0.5, last - 2)
-        where = 100 * row[metric] + (1.2 if side == 'left' else -1.2)
-        axes.text(where, last, row['scheme'], fontsize=8, ha=side, va='center', color=colours[row['setting']])
+        text = row['scheme'].replace('p 16, ', '').replace('grid 2, ', '')
+        x, y = 100 * row[metric], row['accuracy']
+        free = (place for place in _places(x, y, LETTER * len(text)) if not any(_meet(place, other) for other in taken))
+        place = next(free, (x, x, y, y))
+        taken.append(place)
+        left, _, low, high = place
+        axes.text(left, (low + high) / 2, text, fontsize=8, va='center', color=colours[row['setting']])
+        if abs((low + high) / 2 - y) > LINE:
+            near = left if left > x else place[1]
+            axes.plot([x, near], [y, (low + high) / 2], color=colours[row['setting']], linewidth=0.4)
+
+
+Box = tuple[float, float, float, float]  # left, right, low and high
+
+
+def _places(x: float, y: float, width: float) -> Iterator[Box]:
+    """Yield places for a label beside a point, the nearest ones first, within the axes."""
+    for away in (0, *(sign * step for step in range(2, 40) for sign in (-1, 1))):
+        for left in (x + 1.5, x - 1.5 - width):
+            low = y + 0.6 * away - LINE / 2
+            if left >= 0 and left + width <= 102 and low > 0:
+                yield left, left + width, low, low + LINE
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]

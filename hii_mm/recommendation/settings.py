@@ -10,7 +10,7 @@ from ..presets import PRESETS, name_of
 # weaker and stronger neighbours of the presets; all but the last need no fitting of an attack
 SWEEP = (
     Scheme(16, gap=2),
-    Scheme(16, gap=2, noise=32),
+    Scheme(16, gap=4),
     Scheme(16, strategy='both'),
     Scheme(32, strategy='both', grid=2, gap=1),
     Scheme(32, strategy='both', grid=4, gap=1),
@@ -28,8 +28,8 @@ def flags_of(scheme: Scheme) -> list[str]:
 
     >>> flags_of(Scheme(32, strategy='both', grid=4, gap=1))
     ['--strategy', 'both', '--patch-size', '32', '--gap', '1', '--grid', '4']
-    >>> flags_of(Scheme(16, gap=4))
-    ['--preset', 'gapped-v1']
+    >>> flags_of(Scheme(16, gap=2, noise=16))
+    ['--preset', 'light-v1']
     """
     name = name_of(scheme)
     if name is not None:

@@ -102,7 +102,7 @@ class PatchShuffle(BaseTransform):
             :mod:`hii_mm.encryption.tone`.
         noise: standard deviation of the noise on each value, in levels of 8
             bits, at most 128, see :mod:`hii_mm.encryption.noise`.
-        preset: name of a preset, such as 'gapped-v1', instead of the arguments
+        preset: name of a preset, such as 'light-v1', instead of the arguments
             that describe the scheme. Of one that mixes first this is the
             shuffle alone: put ``PatchMixup`` with the same preset before it.
 

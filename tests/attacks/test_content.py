@@ -47,11 +47,11 @@ def test_rows_keep_sets_and_presets_apart_and_give_the_control_a_row(tool, tmp_p
 
     for name, half in (('a', 1.0), ('b', 0.0)):
         put('plain', name, {'encrypted': {'page': 1.0}, 'control': {'page': 0.0}})
-        put('gapped-v1', name, {'encrypted': {'page': 0.0}, 'recovered': {'page': half}, 'seconds': 1.0})
+        put('light-v1', name, {'encrypted': {'page': 0.0}, 'recovered': {'page': half}, 'seconds': 1.0})
     rows = tool('content_rows').rows_of(
-        tmp_path, ['letters-24', 'scans'], {'gapped-v1': 'context', 'toned-v1': 'context'}
+        tmp_path, ['letters-24', 'scans'], {'light-v1': 'context', 'strong-v1': 'context'}
     )
-    assert [row['preset'] for row in rows] == ['plain', 'another picture', 'gapped-v1']
+    assert [row['preset'] for row in rows] == ['plain', 'another picture', 'light-v1']
     assert [row['looks']['encrypted']['page'][0] for row in rows] == [1, 0, 0]
     assert rows[2]['looks']['recovered']['page'][::3] == [0.5, 2]
     assert (rows[2]['attack'], rows[2]['seconds'], 'control' in rows[0]['looks']) == ('context', 1, False)

@@ -56,7 +56,7 @@ def noise(tmp_path_factory):
 @pytest.fixture
 def two_settings(monkeypatch):
     """Try two settings instead of all, so that a run takes a second."""
-    monkeypatch.setattr(api, 'settings', lambda: [Scheme(16), Scheme(16, gap=4)])
+    monkeypatch.setattr(api, 'settings', lambda: [Scheme(16), Scheme.preset('light')])
 
 
 def entry(scheme=RS, grade=LITTLE, exposed=0, pictures=8, neighbours=0.05, lost=0.5, boxes=None):
@@ -80,7 +80,7 @@ def test_the_highest_accuracy_of_the_settings_that_hold_is_advised(monkeypatch):
 
 
 def test_of_equal_settings_a_preset_is_advised():
-    preset, other = entry(Scheme(16, gap=4)), entry(Scheme(16, gap=5))
+    preset, other = entry(Scheme.preset('light')), entry(Scheme(16, gap=5))
     assert advised([other, preset]) is preset
 
 
@@ -95,7 +95,10 @@ def test_the_nearest_has_the_best_grade_and_the_fewest_exposed():
 @pytest.mark.parametrize(
     'found, said',
     [
-        ([entry(Scheme(16, gap=4))], 'Advice: gapped-v1 (RS p 16, gap 4). Little came back of 8 photos; '),
+        (
+            [entry(Scheme.preset('light'))],
+            'Advice: light-v1 (RS p 16, gap 2, noise 16). Little came back of 8 photos; ',
+        ),
         ([entry(pictures=3)], 'No advice yet: little came back of 3 photos, and 4 are needed. The same command'),
         ([entry(grade=None)], 'No advice: no attack finished on your photos; give more time.'),
         ([], 'No advice: no attack finished on your photos; give more time.'),
@@ -123,11 +126,13 @@ def test_an_advice_that_mixes_says_that_it_cannot_be_undone():
 
 
 def test_the_table_names_what_was_not_measured():
-    lines = table([entry(Scheme(16, gap=4), boxes=Boxes(0.9, 0.25)), entry(Scheme(16, gap=5), PARTLY, 1)]).splitlines()
+    lines = table(
+        [entry(Scheme.preset('light'), boxes=Boxes(0.9, 0.25)), entry(Scheme(16, gap=5), PARTLY, 1)]
+    ).splitlines()
     assert len({line.index('not measured') for line in lines[1:]}) == 1
     assert re.split(r' {2,}', lines[0])[-2:] == ['objects kept', 'too small']
     cells = re.split(r' {2,}', lines[1])
-    assert cells[0] == 'gapped-v1: RS p 16, gap 4'
+    assert cells[0] == 'light-v1: RS p 16, gap 2, noise 16'
     assert cells[1:] == [LITTLE, 'jigsaw', '5%', '-', '0 of 8', '50%', 'not measured', '100%', '90%', '25%']
 
 
@@ -288,20 +293,20 @@ def test_photos_come_back_and_the_command_says_so(photos, tmp_path, capsys, two_
     assert re.match('paper-rs: RS p 16, gap 0 +comes back .* 2 of 2 ', lines[1])
     assert any(line.startswith('Note: with 2 classes a guess is right in 50%') for line in lines)
     (none,) = [line for line in lines if line.startswith('None of these holds for your photos.')]
-    assert 'The nearest is gapped-v1' in none and none.endswith(' 2 photos prove little: try at least 4.')
+    assert 'The nearest is light-v1' in none and none.endswith(' 2 photos prove little: try at least 4.')
     (shown,) = [line.rpartition(': ')[2] for line in lines if line.startswith('See what comes back')]
     assert shown == str(out / 'most_exposed.png')
     assert Image.open(shown).width > 3 * 96
     told = lines.index('- or, if the trainer may see as much as that picture shows, take the nearest setting:')
     assert lines[told - 4].startswith('Do not hand them over to somebody who must not see')
-    assert lines[-4] == '  hii-mm encrypt PHOTOS PHOTOS-encrypted --key owner.key --preset gapped-v1'
+    assert lines[-4] == '  hii-mm encrypt PHOTOS PHOTOS-encrypted --key owner.key --preset light-v1'
     assert lines[-3] == ALSO
     sweep = shlex.split(lines[told - 1])
     assert sweep[:3] == ['hii-mm', 'attack', 'PHOTOS'] and parsers()['attack'].parse_args(sweep[2:]).sweep == 'gap=0:3'
     assert lines[-2:] == [f'All pictures: {out / name}' for name in ('explore.html', 'report.html')]
     report = json.loads((out / 'report.json').read_text())
     assert report['command'].startswith('hii-mm recommend ')
-    assert {row['setting'] for row in report['results']} == {'RS p 16, gap 0', 'RS p 16, gap 4'}
+    assert {row['setting'] for row in report['results']} == {'RS p 16, gap 0', 'RS p 16, gap 2, noise 16'}
 
 
 def test_the_advised_command_encrypts(noise, tmp_path, capsys, monkeypatch):

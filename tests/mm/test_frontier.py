@@ -276,6 +276,28 @@ def test_longer_runs_and_copies_stand_beside_the_others(tmp_path):
     assert (copy['before'], copy['accuracy']) == (30.0, 27.0)
 
 
+def test_other_options_have_a_table_of_their_own(tmp_path):
+    for name, accuracy in (('vit-plain', 60.0), ('rs-anywhere', 30.0), ('rs-gap-2', 40.0), ('rs-gap-0', 50.0)):
+        write_run(tmp_path, name, accuracy)
+    assert [row['setting'] for row in frontier_more.run_rows(tmp_path)] == ['vit-plain', 'rs-gap-0', 'rs-gap-2']
+    beside, option = frontier_more.option_rows(tmp_path)
+    assert (beside['setting'], option['setting'], option['share']) == ('rs-gap-2', 'rs-anywhere', 0.5)
+
+
+def test_labels_of_the_plot_do_not_meet(tmp_path):
+    import matplotlib.pyplot as plt
+
+    rows = [dict(setting=f's{k}', scheme=f'RS p 16, gap {k}', accuracy=50.0 + k % 2, x=0.99) for k in range(9)]
+    figure, axes = plt.subplots(figsize=(8, 6))
+    axes.set_xlim(0, 102)
+    axes.set_ylim(0, 90)
+    frontier_show._label(axes, rows, 'x', {row['setting']: 'C0' for row in rows})
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert [text.get_text() for text in axes.texts][0] == 'RS gap 1'
+    assert len(boxes) == 9 and not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    plt.close(figure)
+
+
 def test_the_plot_names_each_scheme_and_is_the_same_again(tmp_path, call):
     out = tmp_path / 'out'
     write_run(out, 'vit-plain', 80.0)
@@ -287,7 +309,7 @@ def test_the_plot_names_each_scheme_and_is_the_same_again(tmp_path, call):
     for file in files:
         frontier(call, tmp_path, None, 'plot', '--file', file)
     text = files[0].read_text()
-    assert text.count('<!-- RS p 16, gap 2 -->') == 1 and 'plain images, 2 epochs' in text and 'MI p 16' not in text
+    assert text.count('<!-- RS gap 2 -->') == 1 and 'plain images, 2 epochs' in text and 'MI grid 2' not in text
     assert text == files[1].read_text()
 
 

@@ -41,9 +41,9 @@ OUT = ROOT / 'work_dirs' / 'content'
 ATTACKS = {
     'paper-rs': 'jigsaw',
     'paper-mi': 'mixup-inverse',
-    'gapped-v1': 'context',
+    'light-v1': 'context',
+    'strong-v1': 'context',
     'mixed-v1': 'context',
-    'toned-v1': 'context',
 }
 SETS = ('portraits', *(f'letters-{size}' for size in pictures.LETTERS), 'scans', 'small-faces')
 Judge = judges.Faces | judges.Texts

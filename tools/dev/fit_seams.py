@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMES = [
     *(Scheme(16, gap=gap, tone=True) for gap in range(3)),
     *(Scheme(16, gap=gap) for gap in range(5)),
-    Scheme(16, gap=2, noise=32),
+    *(Scheme(16, gap=2, noise=noise) for noise in (16, 32)),
     *(Scheme(8, gap=gap) for gap in range(3)),
     *(Scheme(32, gap=gap) for gap in (0, 2)),
     *(Scheme(16, strategy='both', gap=gap) for gap in (0, 1)),

@@ -31,6 +31,7 @@ STEPS = {
     Scheme(16): 1500,
     Scheme(16, gap=2): 3000,
     Scheme(16, gap=2, tone=True): 900,
+    Scheme(16, gap=2, noise=16): 4000,
     Scheme(16, gap=2, noise=32): 4000,
     Scheme(16, gap=4): 3000,
 }

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from table_columns import Column, Row, Table, accuracy_of, by_accuracy, chance_of, curve_of, found_of, trial_of
 
-SHORT = ('vit-plain', 'rs-gap-0', 'mi', 'rs-gap-4', 'rs-gap-2-noise-32', 'rs-gap-2-tone', 'rs-on-mi-gap-1')
+SHORT = ('vit-plain', 'rs-gap-0', 'mi', 'rs-gap-2-noise-16', 'rs-gap-4', 'rs-gap-2-noise-32', 'rs-on-mi-gap-1')
 
 
 def _short(rows: list[Row]) -> list[Row]:
     """Return the rows of README, in its order."""
     return sorted((row for row in rows if row['setting'] in SHORT), key=lambda row: SHORT.index(row['setting']))
+
+
+def _noise(rows: list[Row]) -> list[Row]:
+    """Return the rows of shuffles with noise and of those beside which it is added, without tone."""
+    without = ('RS p 16, gap 0', 'RS p 16, gap 1', 'RS p 16, gap 2', 'RS p 16, gap 4', 'RS on MI p 16, grid 2, gap 0')
+    chosen = [row for row in rows if row['scheme'] in without or ', noise' in row['scheme']]
+    return by_accuracy([row for row in chosen if 'tone' not in row['scheme']])
 
 
 def longer(row: Row) -> str | None:
@@ -75,6 +82,10 @@ FRONTIER = {
             Column('encrypted anew in each epoch', 'before', '{:.1f}'),
             Column('a copy, encrypted once', accuracy_of),
         ),
+    ),
+    'frontier-noise': Table('frontier', (IMAGES, SIX, EIGHTEEN, *FOUND), _noise),
+    'frontier-options': Table(
+        'frontier_options', (IMAGES, Column('accuracy', accuracy_of), SHARE, *FOUND), by_accuracy
     ),
     'frontier-trials': Table(
         'frontier_trials',

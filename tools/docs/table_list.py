@@ -113,11 +113,11 @@ TABLES = {
             {
                 'RS p 16, gap 0': 'paper-rs',
                 'MI p 16, grid 2': 'paper-mi',
-                'RS p 16, gap 4': 'gapped-v1',
+                'RS p 16, gap 2, noise 16': 'light-v1',
+                'RS p 16, gap 2, noise 32': 'strong-v1',
                 'RS on MI p 16, grid 2, gap 1': 'mixed-v1',
-                'RS p 16, gap 2, tone': 'toned-v1',
             },
-            ('gcompris', 'tone-gcompris'),
+            ('gcompris', 'noise-gcompris'),
         ),
     ),
     'audit-noise': Table(

@@ -179,7 +179,7 @@ def test_data_that_do_not_go_together_are_refused(folders, tmp_path, photo):
         write_config(look(tmp_path / 'copy', 'classifier'), 'classifier')
 
 
-@pytest.mark.parametrize('scheme, steps', [('gapped', 1), ('mixed-v1', 2), (RS, 0)])
+@pytest.mark.parametrize('scheme, steps', [('light', 1), ('mixed-v1', 2), (RS, 0)])
 def test_a_preset_is_written_by_its_name(folders, tmp_path, scheme, steps):
     scheme = scheme if isinstance(scheme, Scheme) else Scheme.preset(scheme)
     text = write_config(look(folders / 'plain', 'classifier'), 'classifier', scheme)
@@ -190,11 +190,11 @@ def test_a_preset_is_written_by_its_name(folders, tmp_path, scheme, steps):
 
 
 def test_the_scheme_of_a_copy_is_that_of_its_manifest(folders, tmp_path, capsys):
-    hii_mm.encrypt(folders / 'plain' / 'train', tmp_path / 'copy', scheme=Scheme.preset('gapped'), key=folders / 'key')
+    hii_mm.encrypt(folders / 'plain' / 'train', tmp_path / 'copy', scheme=Scheme.preset('light'), key=folders / 'key')
     lines = init('classifier', tmp_path / 'copy', tmp_path / 'my.py')
-    assert lines[0].startswith('# 16 pictures, 2 classes, encrypted with RS p 16, gap 4 (preset gapped-v1).')
+    assert lines[0].startswith('# 16 pictures, 2 classes, encrypted with RS p 16, gap 2, noise 16 (preset light-v1).')
     cfg = Config.fromfile(tmp_path / 'my.py')
-    assert (cfg.model.backbone.type, cfg.model.backbone.patch_size) == ('PEViT', 8)
+    assert (cfg.model.backbone.type, cfg.model.backbone.patch_size) == ('PEViT', 12)
     assert not any('Patch' in step['type'] for step in cfg.train_pipeline)
 
 

@@ -45,10 +45,10 @@ def test_the_pixels_are_those_of_the_scheme():
 @pytest.mark.parametrize(
     'kind, given, message',
     [
-        ('PatchShuffle', dict(preset='gapped-v1', gap=3), "preset 'gapped-v1' and gap=3 both describe the scheme"),
+        ('PatchShuffle', dict(preset='light-v1', gap=3), "preset 'light-v1' and gap=3 both describe the scheme"),
         ('PatchMixup', dict(preset='mixed-v1', grid=4), 'grid=4 both describe the scheme; leave one out'),
-        ('PatchShuffle', dict(preset='gapped-v0'), "preset must be one of paper-rs, .*, got 'gapped-v0'"),
-        ('PatchMixup', dict(preset='gapped-v1'), 'has no PatchMixup, but a PatchShuffle alone'),
+        ('PatchShuffle', dict(preset='light-v0'), "preset must be one of paper-rs, .*, got 'light-v0'"),
+        ('PatchMixup', dict(preset='light-v1'), 'has no PatchMixup, but a PatchShuffle alone'),
         ('PatchShuffle', dict(preset='paper-mi'), 'has no PatchShuffle, but a PatchMixup alone'),
     ],
 )

@@ -32,7 +32,7 @@ def test_encrypt_without_a_choice_lists_the_presets_and_the_options(src, key, tm
         for name in arguments.SCHEME:
             assert f'--{name.replace("_", "-")}' in said.err
         assert f'hii-mm recommend {src} --out report' in said.err
-        assert f'hii-mm attack {src} --gap 2 --out report' in said.err
+        assert f'hii-mm attack {src} --preset light --out report' in said.err
         assert not (tmp_path / 'dst').exists()
 
 
@@ -99,7 +99,7 @@ def test_a_scheme_that_hides_little_is_warned_about_in_one_line(src, key, tmp_pa
     assert ' %' in line and 'docs/measured_attacks.md' in line
 
 
-@pytest.mark.parametrize('flags', [['--gap', 4], ['--strategy', 'both', '--gap', 1], ['--preset', 'gapped']])
+@pytest.mark.parametrize('flags', [['--gap', 4], ['--strategy', 'both', '--gap', 1], ['--preset', 'light']])
 def test_no_warning_for_schemes_of_which_less_is_recovered(src, key, tmp_path, capsys, flags):
     hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, *flags, *QUICK)
     assert capsys.readouterr().err == ''

@@ -1,5 +1,5 @@
-# PatchDetector on FashionDet encrypted with the preset toned-v1; AP of the objects that the owner puts together.
-# python tools/train.py configs/presets/patch-detector-mini-toned-v1-p16_1xb32-50e_fashion-det.py
+# PatchDetector on FashionDet encrypted with the preset light-v1; AP of the objects that the owner puts together.
+# python tools/train.py configs/presets/patch-detector-mini-light-v1-p16_1xb32-50e_fashion-det.py
 _base_ = '../patch_detector/patch-detector-mini-rs-p16_1xb32-50e_fashion-det.py'
 
 model = dict(
@@ -7,9 +7,9 @@ model = dict(
     backbone=dict(img_size=96, patch_size=12),  # of the encrypted image
 )
 
-shuffle = dict(type='PatchShuffle', preset='toned-v1')
+shuffle = dict(type='PatchShuffle', preset='light-v1')
 shuffle_test = dict(shuffle, return_permutation=True)
-# without PhotoMetricDistortion: it returns float32, and tone takes integers; tone changes colours itself
+# without PhotoMetricDistortion: it returns float32, and noise takes whole levels
 train_dataloader = dict(
     dataset=dict(pipeline=[_base_.load, _base_.annotate, _base_.resize, _base_.flip, shuffle, _base_.pack])
 )

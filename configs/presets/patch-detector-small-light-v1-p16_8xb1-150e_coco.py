@@ -1,11 +1,11 @@
-# PatchDetector on COCO encrypted with the preset toned-v1: the data and the schedule of YOLOS-S.
-# model.backbone.init_cfg: weights of pevit-small-p16_8xb192-toned-v1-300e_in1k.py
-# tools/dist_train.sh configs/presets/patch-detector-small-toned-v1-p16_8xb1-150e_coco.py 8
+# PatchDetector on COCO encrypted with the preset light-v1: the data and the schedule of YOLOS-S.
+# model.backbone.init_cfg: weights of pevit-small-p16_8xb192-light-v1-300e_in1k.py
+# tools/dist_train.sh configs/presets/patch-detector-small-light-v1-p16_8xb1-150e_coco.py 8
 _base_ = '../patch_detector/patch-detector-small-rs-p16_8xb1-150e_coco.py'
 
 model = dict(data_preprocessor=dict(pad_size_divisor=12), backbone=dict(patch_size=12))  # of the encrypted image
 
-shuffle = dict(type='PatchShuffle', preset='toned-v1', remainder='crop')
+shuffle = dict(type='PatchShuffle', preset='light-v1', remainder='crop')
 shuffle_test = dict(shuffle, return_permutation=True)
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_pipeline[:-1], shuffle, _base_.pack]))
 val_dataloader = dict(

@@ -1,8 +1,8 @@
-# PEViT-S on ImageNet-1k encrypted with the preset toned-v1; the recipe of the paper's setting.
-# tools/dist_train.sh configs/presets/pevit-small-p16_8xb192-toned-v1-300e_in1k.py 8
+# PEViT-S on ImageNet-1k encrypted with the preset light-v1; the recipe of the paper's setting.
+# tools/dist_train.sh configs/presets/pevit-small-p16_8xb192-light-v1-300e_in1k.py 8
 _base_ = '../pevit/pevit-small-p16_8xb192-rs-300e_in1k.py'
 
-shuffle = dict(type='PatchShuffle', preset='toned-v1')
+shuffle = dict(type='PatchShuffle', preset='light-v1')
 train_pipeline = [*_base_.train_pipeline[:-2], shuffle, _base_.train_pipeline[-1]]
 test_pipeline = [*_base_.test_pipeline[:-2], shuffle, _base_.test_pipeline[-1]]
 
