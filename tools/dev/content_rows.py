@@ -75,7 +75,7 @@ def scene_rows(attacks: Mapping[str, str]) -> list[Row]:
     rows = []
     for preset in attacks:
         label = Scheme.preset(preset).label
-        known = [r for r in audit if r['setting'] == label and r['set'] in ('gcompris', 'tone-gcompris')]
+        known = [r for r in audit if r['setting'] == label and r['set'] in ('gcompris', 'noise-gcompris')]
         known = [r for r in known if r['attack'] not in ('identity', 'linkage') and 'photo' in r['metrics']]
         images = known[0]['images']
         counts = {'photo': images, 'classes': sum(sampled(sure, images))}
