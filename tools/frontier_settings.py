@@ -57,8 +57,8 @@ def _both(**options: Any) -> Setting:
     return Setting(PEVIT, dict(strategy='both', **options))
 
 
-def _cut(option: str, patch_size: int | tuple[int, int], words: str) -> Setting:
-    return Setting(PEVIT, dict(strategy='shuffle', patch_size=patch_size), option, words)
+def _cut(option: str, patch_size: int | tuple[int, int], words: str, **options: Any) -> Setting:
+    return Setting(PEVIT, dict(strategy='shuffle', patch_size=patch_size, **options), option, words)
 
 
 # The most important first: that is the order in which they run.
@@ -100,6 +100,7 @@ SETTINGS = {
     'rs-on-mi-noise-16': _both(noise=16),
     'pevit-plain': Setting(PEVIT, None),
     'rs-anywhere': _cut('anywhere', 12, 'RS p 16, 12 pixels from anywhere in a patch'),
+    'rs-anywhere-noise-16': _cut('anywhere', 12, 'RS p 16, 12 pixels from anywhere in a patch, noise 16', noise=16),
     'rs-on-unequal': _cut('unequal', 8, 'RS on MI with weights .4 .3 .2 .1, p 16, grid 2'),
     'rs-on-two-mixtures': _cut('two_mixtures', (8, 16), 'RS on two mixtures of each patch'),
     'rs-mixed-or-cropped': _cut('mixed_or_cropped', 8, 'RS p 16, half of the patches mixed, half with gap 4'),

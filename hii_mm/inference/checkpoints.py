@@ -89,6 +89,25 @@ def scheme_of(meta: Mapping[str, Any], cfg: Config) -> Scheme | None:
         return None
 
 
+def loading_steps(cfg: Config) -> list[Any]:
+    """Return the steps of a config that load a picture for a test.
+
+    Those of its test loader, else of its validation loader, else ``test_pipeline``.
+
+    Raises:
+        CheckpointError: it has none of them.
+    """
+    for name in ('test_dataloader', 'val_dataloader'):
+        if cfg.get(name):
+            return cfg[name].dataset.pipeline
+    if not cfg.get('test_pipeline'):
+        raise CheckpointError(
+            'the config has no test_dataloader, no val_dataloader and no test_pipeline, so nothing says how a picture '
+            'is loaded: add test_pipeline = [...] to the config, and name it beside the checkpoint'
+        )
+    return cfg.test_pipeline
+
+
 def _assignments(text: str) -> list[tuple[str, ast.expr]]:
     """Return the names and values of a module that holds nothing but assignments."""
     found = []

@@ -13,7 +13,7 @@ from mmpretrain.apis import ImageClassificationInferencer
 from .. import register  # noqa: F401  # the names in configs
 from ..encryption import MasterKey
 from ..files import StrPath
-from .checkpoints import check_positions, config_of, read_meta, scheme_of
+from .checkpoints import check_positions, config_of, loading_steps, read_meta, scheme_of
 from .pictures import Inputs, Source, find
 from .steps import Prepared, Steps, batches
 
@@ -80,7 +80,7 @@ class HIIClassifier(ImageClassificationInferencer):
         scheme = scheme_of(self._meta, cfg)
         channels = (cfg.model.get('backbone') or {}).get('in_channels', 3)
         with DefaultScope.overwrite_default_scope('mmpretrain'):
-            return Steps(cfg.test_dataloader.dataset.pipeline, scheme, channels, self._seed)
+            return Steps(loading_steps(cfg), scheme, channels, self._seed)
 
     def _inputs_to_list(self, inputs: Inputs) -> list[Source]:
         """Return everything to predict on."""

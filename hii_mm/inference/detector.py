@@ -15,7 +15,7 @@ from mmengine.structures import InstanceData
 from .. import register  # noqa: F401  # the names in configs
 from ..encryption import MasterKey
 from ..files import StrPath
-from .checkpoints import check_positions, config_of, read_meta, scheme_of
+from .checkpoints import check_positions, config_of, loading_steps, read_meta, scheme_of
 from .joining import join
 from .pictures import Inputs, Source, find
 from .plain_masks import plain_masks
@@ -82,7 +82,7 @@ class HIIDetector(DetInferencer):
 
     def _init_pipeline(self, cfg: Any) -> Steps:
         """Return the test pipeline, cut where it encrypts."""
-        return Steps(cfg.test_dataloader.dataset.pipeline, scheme_of(self._meta, cfg), 3, self._seed)
+        return Steps(loading_steps(cfg), scheme_of(self._meta, cfg), 3, self._seed)
 
     def _inputs_to_list(self, inputs: Inputs) -> list[Source]:
         """Return everything to predict on."""

@@ -16,7 +16,7 @@ from ..errors import CheckpointError, InvalidValueError, MissingPackageError
 from ..files import StrPath, write_atomically
 from ..models.reading import reading
 from ..training.checkpoints import steps_as_config
-from .checkpoints import config_of, read_config, read_meta, scheme_of
+from .checkpoints import config_of, loading_steps, read_config, read_meta, scheme_of
 from .steps import ENCRYPTING, Steps
 
 FORMAT, VERSION = 'hii-mm model', 1
@@ -109,7 +109,7 @@ def _load(checkpoint: StrPath, cfg: Any, meta: Mapping[str, Any]) -> tuple[Expor
     with DefaultScope.overwrite_default_scope(scope):
         model = MODELS.build(cfg.model)
         scheme = scheme_of(meta, cfg)
-        steps = Steps(cfg.test_dataloader.dataset.pipeline, scheme, 3)
+        steps = Steps(loading_steps(cfg), scheme, 3)
     classify = not hasattr(model, 'bbox_head')
     if not classify and not hasattr(model.bbox_head, 'class_embed'):
         raise CheckpointError(f'only classifiers, YOLOS and PEYOLOS are exported, got {type(model).__name__}')
@@ -131,7 +131,7 @@ def _load(checkpoint: StrPath, cfg: Any, meta: Mapping[str, Any]) -> tuple[Expor
         'channels': channels,
         'multiple': patch,
         'size': _trace_size(cfg, steps.scheme, patch),
-        'resize': _resize_of(cfg.test_dataloader.dataset.pipeline),
+        'resize': _resize_of(loading_steps(cfg)),
     }
     return Exported(model, mean, std, flip).eval(), about
 

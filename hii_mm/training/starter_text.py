@@ -8,9 +8,10 @@ from ..encryption import Scheme
 from ..errors import UsageError
 from .starter import Data, Pair, label
 from .starter_detectors import detector
-from .starter_parts import Config, Parts, Steps, classifier
+from .starter_parts import Config, Parts, classifier
 
 STEPS = 6000  # of training, about
+PIPELINES = {'train': 'train_pipeline', 'val': 'test_pipeline'}  # of each loader
 
 
 def write_config(data: Data, task: str, scheme: Scheme | None = None, size: int | None = None,
@@ -91,8 +92,10 @@ def _text(data: Data, scheme: Scheme | None, parts: Parts, epochs: int) -> str:
         *(f'    {key}={_literal(value)},' for key, value in parts.model.items() if key != 'type'),
         ')',
     ]
-    for name, dataset, pipeline in zip(('train', 'val'), parts.datasets, parts.pipelines):
-        lines += _loader(name, parts.scope, dataset, pipeline, data)
+    for name, pipeline in zip(PIPELINES.values(), parts.pipelines):  # both: predict needs that of tests
+        lines += [f'{name} = [{", ".join(_literal(step) for step in pipeline[:-1])},', f'    {_literal(pipeline[-1])}]']
+    for name, dataset in zip(PIPELINES, parts.datasets):
+        lines += _loader(name, parts.scope, dataset, data)
     if parts.metric:
         lines += ['test_dataloader = val_dataloader', f'val_evaluator = test_evaluator = {_literal(parts.metric)}']
         lines += ['val_cfg = test_cfg = dict()']
@@ -125,17 +128,15 @@ def _schedule(epochs: int) -> list[str]:
     return ['param_scheduler = [', *lines[warm == 0 :]]
 
 
-def _loader(name: str, scope: str, dataset: Config, pipeline: Steps, data: Data) -> list[str]:
-    """Return the lines of a pipeline and its loader."""
+def _loader(name: str, scope: str, dataset: Config, data: Data) -> list[str]:
+    """Return the lines of a loader."""
     content = _literal({**dataset, **({'test_mode': True} if name == 'val' else {})})[len('dict(') : -1]
     content = content.replace(f'classes={_literal(data.classes)}', 'classes=classes')
     collate = " collate_fn=dict(type='default_collate')," if scope == 'mmpretrain' else ''
     return [
-        f'{name}_pipeline = [{", ".join(_literal(step) for step in pipeline[:-1])},',
-        f'    {_literal(pipeline[-1])}]',
         f'{name}_dataloader = dict(batch_size={_batch(data)}, num_workers=2, persistent_workers=True,{collate}',
         f"    sampler=dict(type='DefaultSampler', shuffle={name == 'train'}),",
-        f'    dataset=dict({content}, pipeline={name}_pipeline))',
+        f'    dataset=dict({content}, pipeline={PIPELINES[name]}))',
     ]
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 import hii_mm
 from hii_mm import Scheme
 from hii_mm.cli.main import main
-from hii_mm.errors import SourceError, UsageError
+from hii_mm.errors import CheckpointError, SourceError, UsageError
 from hii_mm.training.config import run_config
 from hii_mm.training.manifest_check import scheme_of_copy
 from hii_mm.training.starter import look
@@ -79,7 +79,7 @@ def train(config, folder):
     """Train with a config, and return the checkpoint."""
     cfg = run_config(str(config), loaders=['train', 'val'], work_dir=str(folder))
     for name in ('train_dataloader', 'val_dataloader'):
-        cfg[name].update(num_workers=0, persistent_workers=False)
+        (cfg.get(name) or {}).update(num_workers=0, persistent_workers=False)
     Runner.from_cfg(cfg).train()
     return next(folder.glob('epoch_*.pth'))
 
@@ -130,10 +130,21 @@ def test_a_detector_of_shuffled_pictures_finds_objects_for_the_owner(boxes, tmp_
         assert size == (36, 36)  # 6 x 6 patches of 16, mixed to 8, without a pixel on each side
 
 
-def test_training_data_alone_are_enough(folders, tmp_path, capsys):
-    lines = init('classifier', folders / 'plain' / 'train', tmp_path / 'my.py')
+@pytest.mark.parametrize('kind', ['plain', 'encrypted'])
+def test_training_data_alone_are_enough(folders, tmp_path, capsys, kind):
+    lines = init('classifier', folders / kind / 'train', tmp_path / 'my.py')
     assert not any(line.startswith('val_') for line in lines)
     assert 'nothing is validated' in capsys.readouterr().out
+    checkpoint = train(tmp_path / 'my.py', tmp_path / 'work')
+    assert len(hii_mm.predict(checkpoint, folders / kind / 'val')) == 6
+
+
+def test_a_config_that_does_not_say_how_pictures_are_loaded_is_refused(folders, tmp_path):
+    lines = init('classifier', folders / 'plain' / 'train', tmp_path / 'my.py')
+    (tmp_path / 'my.py').write_text('\n'.join(lines).replace('test_pipeline', 'pipeline_of_tests'))
+    checkpoint = train(tmp_path / 'my.py', tmp_path / 'work')
+    with pytest.raises(CheckpointError, match='no test_dataloader, no val_dataloader and no test_pipeline'):
+        hii_mm.predict(checkpoint, folders / 'plain' / 'val')
 
 
 def test_nothing_is_overwritten_and_wrong_arguments_take_a_line(folders, boxes, tmp_path, capsys):
