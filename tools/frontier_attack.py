@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from frontier_settings import SETTINGS
 from hii_mm import Scheme, attack
 from hii_mm.attacks.evaluation.gallery import SIZE
 from hii_mm.attacks.report.about import processor
+from hii_mm.attacks.solver import seam_files
 from hii_mm.attacks.training import train_attack
 from hii_mm.files import write_atomically
 
@@ -40,8 +43,9 @@ def attack_all(args: argparse.Namespace) -> None:
             print(f'frontier: {path} is there already')
             continue
         pictures = Pictures(args, SETTINGS[name].option)
-        context = learned(name, scheme, pictures, args) if args.steps else None
-        record = attacked(name, scheme, pictures, context, args)
+        with seams_of_their_own(SETTINGS[name].option):
+            context = learned(name, scheme, pictures, args) if args.steps else None
+            record = attacked(name, scheme, pictures, context, args)
         write_atomically(path, (json.dumps(record, indent=1) + '\n').encode())
         print(f'frontier: {path}: {sum(row["seconds"] * row["runs"] for row in record["attacks"]):.0f} s', flush=True)
 
@@ -60,6 +64,18 @@ def spread(files: list[Path], count: int) -> list[Path]:
     """Return at most ``count`` files at even distances."""
     count = min(count, len(files))
     return [files[k * len(files) // count] for k in range(count)]
+
+
+@contextlib.contextmanager
+def seams_of_their_own(option: str | None) -> Iterator[None]:
+    """Let attacks fit seams to the pieces of an option, and not take those shipped for whole patches of that size."""
+    shipped = seam_files.SHIPPED
+    if option:
+        seam_files.SHIPPED = Path('none')
+    try:
+        yield
+    finally:
+        seam_files.SHIPPED = shipped
 
 
 class Pictures:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 from PIL import Image
+
+from hii_mm.files import write_atomically
 
 P = 16  # pixels of a side of a patch
 WEIGHTS = (0.4, 0.3, 0.2, 0.1)  # of the sub-patches of a patch: above left, above right, below left, below right
@@ -22,6 +26,11 @@ def anywhere(patches: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     rows, cols = np.indices(patches.shape[:2])
     down, right = rng.integers(0, 5, (2, *patches.shape[:2]))
     return cores[rows, cols, down, right].transpose(0, 1, 3, 4, 2)
+
+
+def middle(patches: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the middle 12 x 12 pixels of each patch: a gap of 2, to compare the others with."""
+    return patches[:, :, 2:14, 2:14]
 
 
 def unequal(patches: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -46,7 +55,7 @@ def _mixed(patches: np.ndarray, weights: Sequence[float]) -> np.ndarray:
     return (total + 0.5).astype(np.uint8)
 
 
-CUTS: dict[str, Cut] = {cut.__name__: cut for cut in (anywhere, unequal, two_mixtures, mixed_or_cropped)}
+CUTS: dict[str, Cut] = {cut.__name__: cut for cut in (anywhere, middle, unequal, two_mixtures, mixed_or_cropped)}
 
 
 def cut(image: np.ndarray, option: str, rng: np.random.Generator) -> np.ndarray:
@@ -76,12 +85,16 @@ class CutPieces(BaseTransform):
 def cut_files(files: Sequence[Path], data: Path, option: str, folder: Path) -> list[Path]:
     """Write the pieces of pictures below ``data`` to the same places below a folder; return the paths."""
     written = []
-    for number, path in enumerate(files):
-        target = folder / path.relative_to(data)
+    for path in files:
+        name = path.relative_to(data)
+        target = folder / name
         written.append(target)
         if not target.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             with Image.open(path) as picture:
-                pieces = cut(np.array(picture.convert('RGB')), option, np.random.default_rng(number))
-            Image.fromarray(pieces).save(target)
+                rng = np.random.default_rng(zlib.crc32(name.as_posix().encode()))
+                pieces = cut(np.array(picture.convert('RGB')), option, rng)
+            content = io.BytesIO()
+            Image.fromarray(pieces).save(content, 'PNG')
+            write_atomically(target, content.getvalue())
     return written

@@ -26,11 +26,13 @@ class HideHalves(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Learn to guess, with the optimiser of the training, which then begins as ever."""
+        if runner.iter:  # an interrupted training goes on
+            return
         model, backbone, loader = runner.model, runner.model.backbone, runner.train_loop.dataloader
         before = backbone.out_type, backbone.patch_dropout.prob
         backbone.out_type, backbone.patch_dropout.prob = 'raw', 0.0  # every token answers
         h, w = backbone.input_patch_size
-        guess = nn.Linear(backbone.embed_dims, 3 * h * w)
+        guess = nn.Linear(backbone.embed_dims, 3 * h * w).to(next(backbone.parameters()).device)
         options = {key: value for key, value in runner.cfg.optim_wrapper.optimizer.items() if key != 'type'}
         optimiser = FloatMuon([*backbone.parameters(), *guess.parameters()], **options)
         model.train()

@@ -99,6 +99,7 @@ SETTINGS = {
     'rs-gap-2-tone-noise-16': _rs(gap=2, tone=True, noise=16),
     'rs-on-mi-noise-16': _both(noise=16),
     'pevit-plain': Setting(PEVIT, None),
+    'rs-middle': _cut('middle', 12, 'RS p 16, 12 pixels from the middle of a patch'),
     'rs-anywhere': _cut('anywhere', 12, 'RS p 16, 12 pixels from anywhere in a patch'),
     'rs-anywhere-noise-16': _cut('anywhere', 12, 'RS p 16, 12 pixels from anywhere in a patch, noise 16', noise=16),
     'rs-on-unequal': _cut('unequal', 8, 'RS on MI with weights .4 .3 .2 .1, p 16, grid 2'),

@@ -123,7 +123,9 @@ def _found(attacks: list[Row]) -> Row:
     """
     by_features, layout = _best(attacks, 'photo'), _best(attacks, 'photo_layout')
     by_layout = {key.replace('photo_layout', 'photo'): value for key, value in layout.items()}
-    return max(by_features, by_layout, key=lambda found: found.get('photo', -1))
+    best = max(by_features, by_layout, key=lambda found: found.get('photo', -1))
+    copies = [found['photo_copy'] for found in (by_features, by_layout) if found.get('photo_copy') is not None]
+    return {**best, 'photo_copy': max(copies)} if copies else best
 
 
 def _audited(scheme: str, audit: list[Row]) -> Row:

@@ -9,7 +9,7 @@ model = dict(
 
 shuffle = dict(type='PatchShuffle', preset='strong-v1')
 shuffle_test = dict(shuffle, return_permutation=True)
-# without PhotoMetricDistortion: it returns float32, and noise takes whole levels
+# without PhotoMetricDistortion: it returns float32, and noise needs integer images
 train_dataloader = dict(
     dataset=dict(pipeline=[_base_.load, _base_.annotate, _base_.resize, _base_.flip, shuffle, _base_.pack])
 )

@@ -80,6 +80,12 @@ class HIIDetector(DetInferencer):
         """The scheme that the model reads, or None."""
         return self.pipeline.scheme
 
+    def _load_weights_to_model(self, model: Any, checkpoint: Any, cfg: Any) -> None:
+        """Load, as mmdet does, which looks for colours in the test data even where a config has none."""
+        if self.palette == 'none' and not (cfg or {}).get('test_dataloader'):
+            self.palette = 'random'
+        super()._load_weights_to_model(model, checkpoint, cfg)
+
     def _init_pipeline(self, cfg: Any) -> Steps:
         """Return the test pipeline, cut where it encrypts."""
         return Steps(loading_steps(cfg), scheme_of(self._meta, cfg), 3, self._seed)

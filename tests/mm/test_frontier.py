@@ -24,6 +24,7 @@ from zoo_add import label_of_config
 import hii_mm
 from helpers import ROOT
 from hii_mm import Scheme
+from hii_mm.attacks.solver.seams import SeamModel
 
 FRONTIER = 'tools/frontier.py'
 W = (4, 3, 2, 1)  # tenths, of sub-patches that are mixed unequally
@@ -122,7 +123,7 @@ def test_an_option_cuts_each_piece_from_its_own_patch(option, photo):
     image = photo[:64, :48].copy()
     pieces = frontier_options.cut(image, option, np.random.default_rng(0))
     h, w = pieces.shape[0] // 4, pieces.shape[1] // 3
-    assert (h, w) == {'anywhere': (12, 12), 'two_mixtures': (8, 16)}.get(option, (8, 8))
+    assert (h, w) == {'anywhere': (12, 12), 'middle': (12, 12), 'two_mixtures': (8, 16)}.get(option, (8, 8))
     places = set()
     for row, col in itertools.product(range(4), range(3)):
         patch = image[16 * row : 16 * row + 16, 16 * col : 16 * col + 16].astype(float)
@@ -132,6 +133,8 @@ def test_an_option_cuts_each_piece_from_its_own_patch(option, photo):
         if option == 'anywhere':
             fits = [yx for yx in np.ndindex(5, 5) if (patch[yx[0] :, yx[1] :][:12, :12] == piece).all()]
             places.add(fits[0])  # IndexError: cut from elsewhere
+        elif option == 'middle':
+            assert (piece == patch[2:14, 2:14]).all()
         elif option == 'mixed_or_cropped':
             even = np.floor(sum(parts) / 4 + 0.5)
             places.add(next(k for k, one in enumerate((even, patch[4:12, 4:12])) if (one == piece).all()))
@@ -151,6 +154,33 @@ def test_halves_of_patches_are_hidden():
         assert patch.sum() == 72 and 6 in (rows.sum(), cols.sum())
         sides.add((bool(rows[0]), bool(rows[-1]), bool(cols[0]), bool(cols[-1])))
     assert len(sides) > 2
+
+
+@pytest.mark.parametrize('name', ['hidden', 'longer'])
+def test_a_trial_that_trains_longer(name, data, tmp_path, call):
+    """Pre-training changes what the training begins with, once: a training that goes on does not guess again."""
+    work = tmp_path / 'work'
+    trial = ('try', '--trials', name, '--work-dir', work)
+    said = frontier(call, tmp_path, data, *trial, '--epochs', 2).stdout
+    run = json.loads((tmp_path / 'out' / 'trials' / f'{name}-gap.json').read_text())
+    assert (run['epochs'], 'guessing, epoch 2' in said) == ((4, False) if name == 'longer' else (2, True))
+    if name == 'hidden':
+        (folder,) = work.glob('trial-hidden-gap*')
+        longer = folder.rename(work / folder.name.replace('epochs-2', 'epochs-4'))  # as if it had been interrupted
+        (longer / 'last_checkpoint').write_text(str(longer / 'epoch_2.pth'))
+        (tmp_path / 'out' / 'trials' / 'hidden-gap.json').unlink()
+        assert 'guessing' not in frontier(call, tmp_path, data, *trial, '--epochs', 4).stdout
+
+
+def test_attacks_on_an_option_fit_seams_to_its_pieces(data, tmp_path, call, monkeypatch):
+    """Pieces of 8 pixels that were mixed are no patches of 8 pixels, whose seams are shipped."""
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    words = ('--settings', 'rs-on-unequal', '--images', 2, '--attacks', 'jigsaw', '--work-dir', tmp_path / 'work')
+    frontier(call, tmp_path, data, 'attack', *words)
+    (found,) = (tmp_path / 'cache').rglob('*.npz')
+    assert SeamModel.load(found).setting == 'rs-p8-gap0'
+    (row,) = json.loads((tmp_path / 'out' / 'attacks' / 'rs-on-unequal.json').read_text())['attacks']
+    assert row['images'] == 2
 
 
 def write_run(folder, name, accuracy, seed=0):

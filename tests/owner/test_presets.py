@@ -96,6 +96,7 @@ def test_another_scheme_is_judged_by_the_nearest_measured_one(scheme, known):
         Scheme(16, gap=6),
         Scheme(16, strategy='both', gap=2),
         Scheme(8, strategy='both', gap=1),
+        Scheme(16, gap=2, noise=31),
         Scheme(16, gap=2, noise=40),
     ],
     ids=lambda scheme: scheme.label,

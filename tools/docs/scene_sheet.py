@@ -13,7 +13,7 @@ from PIL import Image
 
 from hii_mm import Scheme
 
-SCHEMES = (Scheme(16), Scheme(16, gap=4), Scheme(16, strategy='both', gap=1))
+SCHEMES = (Scheme(16), Scheme.preset('light'), Scheme(16, strategy='both', gap=1))
 
 
 def sheet(folder: Path) -> Image.Image:

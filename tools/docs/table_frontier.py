@@ -14,7 +14,7 @@ def _short(rows: list[Row]) -> list[Row]:
 
 def _noise(rows: list[Row]) -> list[Row]:
     """Return the rows of shuffles with noise and of those beside which it is added, without tone."""
-    without = ('RS p 16, gap 0', 'RS p 16, gap 1', 'RS p 16, gap 2', 'RS p 16, gap 4', 'RS on MI p 16, grid 2, gap 0')
+    without = {f'RS p 16, gap {gap}' for gap in (0, 1, 2, 4)} | {f'RS on MI p 16, grid 2, gap {gap}' for gap in (0, 1)}
     chosen = [row for row in rows if row['scheme'] in without or ', noise' in row['scheme']]
     return by_accuracy([row for row in chosen if 'tone' not in row['scheme']])
 

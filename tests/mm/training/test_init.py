@@ -139,6 +139,12 @@ def test_training_data_alone_are_enough(folders, tmp_path, capsys, kind):
     assert len(hii_mm.predict(checkpoint, folders / kind / 'val')) == 6
 
 
+def test_a_detector_without_validation_pictures_predicts(boxes, tmp_path):
+    init('detector', boxes / 'encrypted' / 'train', tmp_path / 'my.py')
+    checkpoint = train(tmp_path / 'my.py', tmp_path / 'work')
+    assert len(hii_mm.predict(checkpoint, boxes / 'encrypted' / 'val')) == 3
+
+
 def test_a_config_that_does_not_say_how_pictures_are_loaded_is_refused(folders, tmp_path):
     lines = init('classifier', folders / 'plain' / 'train', tmp_path / 'my.py')
     (tmp_path / 'my.py').write_text('\n'.join(lines).replace('test_pipeline', 'pipeline_of_tests'))

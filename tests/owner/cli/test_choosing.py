@@ -99,7 +99,7 @@ def test_a_scheme_that_hides_little_is_warned_about_in_one_line(src, key, tmp_pa
     assert ' %' in line and 'docs/measured_attacks.md' in line
 
 
-@pytest.mark.parametrize('flags', [['--gap', 4], ['--strategy', 'both', '--gap', 1], ['--preset', 'light']])
+@pytest.mark.parametrize('flags', [['--gap', 4], ['--strategy', 'both', '--gap', 1], ['--preset', 'strong']])
 def test_no_warning_for_schemes_of_which_less_is_recovered(src, key, tmp_path, capsys, flags):
     hii_mm('encrypt', src, tmp_path / 'dst', '--key', key, *flags, *QUICK)
     assert capsys.readouterr().err == ''
