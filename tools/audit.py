@@ -9,6 +9,7 @@ The sets, one after the other; a second call continues where the first stopped:
 - gcompris: 107 of GCompris' photographs (tools/dataset_converters/gcompris.py), on which nothing was fitted, 224 x 224,
   all settings, without `bag`, which takes longest (benchmarks/bag.py);
 - noise-gcompris: the photographs of gcompris, shuffled with noise;
+- small-gcompris: the same in patches of 8 pixels with a gap of 2, without `context`, which is not shipped for it;
 - tone, tone-gcompris: the first set, and 20 photographs of gcompris, shuffled with tone;
 - scenes-448: photographs of the first set at 448 x 448, all settings;
 - textures: three photographs of plain texture;
@@ -54,6 +55,8 @@ TONE = {f'rs-gap-{gap}-tone': dict(strategy='shuffle', gap=gap, tone=True) for g
 
 NOISE = {f'rs-gap-2-noise-{noise}': dict(strategy='shuffle', gap=2, noise=noise) for noise in (16, 32)}
 
+SMALL = {'rs-p8-gap-2': dict(strategy='shuffle', patch_size=8, gap=2)}
+
 
 class Set(NamedTuple):
     """A set of photographs, and what is done to them.
@@ -76,6 +79,7 @@ SETS = {
     'sweep': Set(224, tuple(SWEEP), ('jigsaw',)),
     'gcompris': Set(224, tuple(SETTINGS), ('identity', 'jigsaw', 'context', 'mixup-inverse')),
     'noise-gcompris': Set(224, tuple(NOISE), ('identity', 'jigsaw', 'context')),
+    'small-gcompris': Set(224, tuple(SMALL), ('identity', 'jigsaw')),
     'tone': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context')),
     'tone-gcompris': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context'), images=20),
     'scenes-448': Set(448, tuple(SETTINGS), images=3),
@@ -89,7 +93,11 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS), metavar='SET', help='(all)')
     parser.add_argument(
-        '--settings', nargs='+', choices=[*SETTINGS, *SWEEP, *TONE, *NOISE], metavar='NAME', help='(those of the sets)'
+        '--settings',
+        nargs='+',
+        choices=[*SETTINGS, *SWEEP, *TONE, *NOISE, *SMALL],
+        metavar='NAME',
+        help='(those of the sets)',
     )
     parser.add_argument('--out', type=Path, default=Path('work_dirs/audit'), metavar='DIR', help='(%(default)s)')
     parser.add_argument('--images', type=int, metavar='N', help='photographs of each set (all)')
@@ -133,7 +141,7 @@ def run(files, public, chosen, setting, out, args):
 
     from hii_mm import Scheme, attack
 
-    scheme = Scheme(**{'patch_size': 16, 'remainder': 'crop', **(SETTINGS | SWEEP | TONE | NOISE)[setting]})
+    scheme = Scheme(**{'patch_size': 16, 'remainder': 'crop', **(SETTINGS | SWEEP | TONE | NOISE | SMALL)[setting]})
     with tqdm(desc=f'{out.parent.name} {setting}', disable=None) as bar:
 
         def show(done, total, note=''):

@@ -130,7 +130,7 @@ def _found(attacks: list[Row]) -> Row:
 
 def _audited(scheme: str, audit: list[Row]) -> Row:
     """Return what the best attack got on photographs of 224 x 224, of those that know the copy alone."""
-    sets = ('gcompris', 'noise-gcompris', 'tone-gcompris')
+    sets = ('gcompris', 'noise-gcompris', 'small-gcompris', 'tone-gcompris')
     audit = [row for row in audit if row.get('set') in sets and row.get('attack') not in ASSUMING]
     own = [row for row in audit if row['setting'] == scheme]
     best = _best(own, 'surviving') | _found(own)
