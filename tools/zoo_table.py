@@ -20,6 +20,7 @@ ATTACKED = (  # where a setting was attacked: file, set of pictures, and what th
     ('zoo_attacks', 'fashion-mnist', 'Fashion-MNIST'),
     ('audit', 'gcompris', 'photographs'),
     ('audit', 'noise-gcompris', 'photographs'),
+    ('audit', 'small-gcompris', 'photographs'),
     ('audit', 'tone-gcompris', 'photographs'),
     ('audit', 'scenes', 'scenes'),
     ('audit', 'sweep', 'scenes'),

@@ -123,6 +123,9 @@ TABLES = {
     'audit-noise': Table(
         'audit', (SETTING, ATTACK, *PUT_TOGETHER, *SEEN[:2]), of_set('noise-gcompris', 'metrics.top1')
     ),
+    'audit-small': Table(
+        'audit', (SETTING, ATTACK, *PUT_TOGETHER, *SEEN[:2]), of_set('small-gcompris', 'metrics.top1')
+    ),
     'audit-tone': Table(
         'audit',
         (
