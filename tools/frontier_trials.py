@@ -105,6 +105,14 @@ def _layers(cfg: Config) -> None:
     cfg.model.backbone.arch.num_layers = 3
 
 
+def _stem(kind: str) -> Callable[[Config], None]:
+    def change(cfg: Config) -> None:
+        cfg.model.backbone.type = kind
+        cfg.model.backbone.pop('positions')
+
+    return change
+
+
 def _batches(cfg: Config) -> None:
     cfg.train_dataloader.batch_size = 32
 
@@ -128,6 +136,8 @@ TRIALS = {
     'keys': Trial('keys begin apart from queries', 'plain gap', hook=lambda runs: BeginOtherwise('keys')),
     'all-patches': Trial('no patch is left out in training', 'plain gap', _all_patches),
     'layers': Trial('three layers, not two', 'plain gap', _layers),
+    'filters': Trial('one linear filter for a whole patch', 'gap', _stem('PEViT')),
+    'mlp': Trial('a stem of two linear layers for a whole patch', 'gap', _stem('StemPEViT')),
     'batches': Trial('batches of 32, not 64', 'plain', _batches),
     'slower': Trial('half the learning rate', 'plain', _rate(5e-3)),
     'faster': Trial('twice the learning rate', 'plain', _rate(2e-2)),
