@@ -105,12 +105,15 @@ def _layers(cfg: Config) -> None:
     cfg.model.backbone.arch.num_layers = 3
 
 
-def _stem(kind: str) -> Callable[[Config], None]:
-    def change(cfg: Config) -> None:
-        cfg.model.backbone.type = kind
-        cfg.model.backbone.pop('positions')
+def _one_filter(cfg: Config) -> None:
+    cfg.model.backbone.type = 'PEViT'
+    cfg.model.backbone.pop('positions')
 
-    return change
+
+def _two_layers(cfg: Config) -> None:
+    backbone = cfg.model.backbone
+    backbone.update(type='StemPEViT', stem_stride=backbone.patch_size, stem_dims=192)  # the whole patch, then 1 x 1
+    backbone.pop('positions')
 
 
 def _batches(cfg: Config) -> None:
@@ -136,8 +139,8 @@ TRIALS = {
     'keys': Trial('keys begin apart from queries', 'plain gap', hook=lambda runs: BeginOtherwise('keys')),
     'all-patches': Trial('no patch is left out in training', 'plain gap', _all_patches),
     'layers': Trial('three layers, not two', 'plain gap', _layers),
-    'filters': Trial('one linear filter for a whole patch', 'gap', _stem('PEViT')),
-    'mlp': Trial('a stem of two linear layers for a whole patch', 'gap', _stem('StemPEViT')),
+    'filters': Trial('one linear filter for a whole patch', 'gap', _one_filter),
+    'mlp': Trial('a stem of two linear layers for a whole patch', 'gap', _two_layers),
     'batches': Trial('batches of 32, not 64', 'plain', _batches),
     'slower': Trial('half the learning rate', 'plain', _rate(5e-3)),
     'faster': Trial('twice the learning rate', 'plain', _rate(2e-2)),
