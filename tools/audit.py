@@ -54,7 +54,6 @@ SWEEP = {
 TONE = {f'rs-gap-{gap}-tone': dict(strategy='shuffle', gap=gap, tone=True) for gap in (0, 1, 2)}
 
 NOISE = {f'rs-gap-2-noise-{noise}': dict(strategy='shuffle', gap=2, noise=noise) for noise in (16, 32)}
-
 SMALL = {'rs-p8-gap-2': dict(strategy='shuffle', patch_size=8, gap=2)}
 
 

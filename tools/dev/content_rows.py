@@ -78,7 +78,7 @@ def scene_rows(attacks: Mapping[str, str]) -> list[Row]:
         known = [r for r in audit if r['setting'] == label and r['set'] in ('gcompris', 'noise-gcompris')]
         known = [r for r in known if r['attack'] not in ('identity', 'linkage') and 'photo' in r['metrics']]
         images = known[0]['images']
-        counts = {'photo': images, 'classes': sum(sampled(sure, images))}
+        counts = {'photo': images, 'classes': sum(sure)}
         looks: dict[str, Any] = {'encrypted': {}, 'recovered': {}, 'true places': {}}
         for metric, count in counts.items():
             best = max(known, key=lambda row: row['metrics'][metric]['mean'])
@@ -90,13 +90,6 @@ def scene_rows(attacks: Mapping[str, str]) -> list[Row]:
                     looks[look][metric] = counted(value, count)
         rows.append({'set': 'scenes', 'preset': preset, 'attack': attacks[preset], 'pictures': images, 'looks': looks})
     return rows
-
-
-def sampled(values: Sequence[Any], count: int) -> list[Any]:
-    """Return the values of the photographs that tools/audit.py takes as an even sample."""
-    if count == len(values):
-        return list(values)
-    return [values[round(k * (len(values) - 1) / (count - 1))] for k in range(count)]
 
 
 def counted(value: float, count: int) -> list[float]:
