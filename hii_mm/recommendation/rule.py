@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..attacks.report.grade import COMES, LITTLE, PARTLY, grade
+from ..attacks.report.grade import COMES, LITTLE, PARTLY, beyond_chance, grade
 from ..encryption import Scheme
 from ..presets import ACCURACY, Accuracy, name_of
 
@@ -118,8 +118,9 @@ def tried(setting: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], scheme:
 
 def _reached(row: Mapping[str, Any], scheme: Scheme) -> dict[str, float | None]:
     """Return the figure of one picture that grades it."""
-    metric, name = ('surviving', 'neighbours') if scheme.shuffle else ('ssim', 'ssim')
-    return {name: row['metrics'].get(metric)}
+    if scheme.shuffle:
+        return {'neighbour gain': beyond_chance(row['metrics'], row['floors'])}
+    return {'ssim': row['metrics'].get('ssim')}
 
 
 def _reach(figures: Mapping[str, float | None]) -> float | None:
@@ -141,7 +142,7 @@ def nearest(found: Sequence[Tried]) -> Tried | None:
     """Return the setting of which least came back, None if none was graded."""
 
     def rank(one: Tried) -> tuple[int, int, float]:
-        figures = [one.figures.get(name) for name in ('neighbours', 'ssim')]
+        figures = [one.figures.get(name) for name in ('neighbour gain', 'ssim')]
         return GRADES.index(str(one.grade)), one.exposed, max((f for f in figures if f is not None), default=0.0)
 
     return min((one for one in found if one.grade), key=rank, default=None)

@@ -2,12 +2,22 @@
 
 import pytest
 
-from hii_mm.attacks.report.grade import COMES, LITTLE, PARTLY, Retrieved, grade, graded, retrieved, sentence
+from hii_mm.attacks.report.grade import (
+    COMES,
+    LITTLE,
+    PARTLY,
+    Retrieved,
+    beyond_chance,
+    grade,
+    graded,
+    retrieved,
+    sentence,
+)
 
 
 @pytest.mark.parametrize(
     'figure, high, low',
-    [('neighbours', 0.5, 0.1), ('retrieval gain', 0.5, 0.1), ('retrieval', 0.5, 0.1), ('ssim', 0.5, 0.3)],
+    [('neighbour gain', 0.5, 0.1), ('retrieval gain', 0.5, 0.1), ('retrieval', 0.5, 0.1), ('ssim', 0.5, 0.3)],
 )
 def test_every_edge_of_the_rule(figure, high, low):
     steps = [(high, COMES), (high - 1e-6, PARTLY), (low, PARTLY), (low - 1e-6, LITTLE)]
@@ -15,9 +25,9 @@ def test_every_edge_of_the_rule(figure, high, low):
 
 
 def test_the_worst_figure_decides():
-    assert grade({'neighbours': 0.0, 'retrieval gain': 0.6}) == COMES
-    assert grade({'neighbours': None, 'retrieval gain': 0.2}) == PARTLY
-    assert grade({'neighbours': None, 'retrieval gain': None}) is None
+    assert grade({'neighbour gain': 0.0, 'retrieval gain': 0.6}) == COMES
+    assert grade({'neighbour gain': None, 'retrieval gain': 0.2}) == PARTLY
+    assert grade({'neighbour gain': None, 'retrieval gain': None}) is None
 
 
 def test_retrieval_counts_from_floor_to_ceiling():
@@ -65,6 +75,22 @@ def test_attacks_that_suppose_more_are_named_apart():
         'Little came back: RS, jigsaw: 5% of the neighbours among the kept pieces are right. '
         'Apart, since they suppose more: linkage: comes back.'
     )
+
+
+@pytest.mark.parametrize('chance, share, expected', [(0.5, 0.54, LITTLE), (0.5, 0.56, PARTLY), (0.5, 0.75, COMES)])
+def test_neighbours_count_from_chance_on(chance, share, expected):
+    """Of a picture with a white background most neighbours are right in any order."""
+    found = entry('jigsaw', share)
+    found['floors'] = {'chance': {'surviving': chance}}
+    graded_setting = setting(found)
+    assert graded_setting['grade']['grade'] == expected
+    assert f'{share:.0%} of the neighbours among the kept pieces are right (chance 50%)' in sentence([graded_setting])
+
+
+def test_fewer_neighbours_than_chance_and_certain_ones_tell_nothing():
+    assert beyond_chance({'surviving': 0.2}, {'chance': {'surviving': 0.3}}) == 0
+    assert beyond_chance({'surviving': 1.0}, {'chance': {'surviving': 1.0}}) == 0
+    assert beyond_chance({}, {}) is None
 
 
 def test_the_control_alone_is_no_ground_for_the_best_grade():

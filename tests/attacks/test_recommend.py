@@ -60,7 +60,7 @@ def two_settings(monkeypatch):
 
 
 def entry(scheme=RS, grade=LITTLE, exposed=0, pictures=8, neighbours=0.05, lost=0.5, boxes=None):
-    found = {'neighbours': neighbours, 'retrieval gain': None}
+    found = {'neighbours': neighbours, 'neighbour gain': neighbours, 'retrieval gain': None}
     return Tried(scheme, Measures(lost, 1.0, boxes), pictures, grade, 'jigsaw', found, exposed, None)
 
 
@@ -88,7 +88,7 @@ def test_the_nearest_has_the_best_grade_and_the_fewest_exposed():
     worst, middle = entry(grade=COMES, neighbours=0.05), entry(grade=PARTLY, exposed=2, neighbours=0.1)
     best = entry(grade=PARTLY, exposed=1, neighbours=0.4)
     assert nearest([worst, middle, best]) is best
-    assert nearest([middle, replace(middle, figures={'neighbours': 0.09})]).figures == {'neighbours': 0.09}
+    assert nearest([middle, replace(middle, figures={'neighbour gain': 0.09})]).figures == {'neighbour gain': 0.09}
     assert nearest([entry(grade=None)]) is None
 
 

@@ -12,10 +12,11 @@ from ..evaluation.gallery import LAYOUT, PHOTO
 
 COMES, PARTLY, LITTLE = 'comes back', 'partly comes back', 'little came back'
 FLOOR = 'identity'  # no attack: it can make a grade worse, but alone it is no ground for the best one
+NEIGHBOURS = 'surviving'  # the metric
 LEAST_SPAN = 0.05  # of photo retrieval between floor and ceiling; below it the figure tells nothing
 LEAST_PHOTOS = 20  # to choose from, for photo retrieval to count
 RULE = {  # figure: from which value on a picture comes back, and partly comes back
-    'neighbours': (0.5, 0.1),
+    'neighbour gain': (0.5, 0.1),
     'retrieval gain': (0.5, 0.1),
     'retrieval': (0.5, 0.1),
     'ssim': (0.5, 0.3),
@@ -34,6 +35,22 @@ class Retrieved(NamedTuple):
         """The way from floor to ceiling that the attack went; None if these two are too close."""
         span = self.ceiling - self.floor
         return None if span < LEAST_SPAN else (self.share - self.floor) / span
+
+
+def beyond_chance(metrics: Mapping[str, Any], floors: Mapping[str, Any]) -> float | None:
+    """Return the way from chance to 1 that right neighbours went, 0 below chance; None without neighbours.
+
+    Equal pieces stand for each other: of a picture with a white background most neighbours are right in any order.
+
+    Args:
+        metrics: means by name, or those of one picture.
+        floors: of the same.
+    """
+    share = metrics.get(NEIGHBOURS)
+    if share is None:
+        return None
+    luck = floors.get('chance', {}).get(NEIGHBOURS, 0.0)
+    return max(0.0, share - luck) / (1 - luck) if luck < 1 else 0.0
 
 
 def grade(figures: Mapping[str, float | None]) -> str | None:
@@ -81,7 +98,8 @@ def figures_of(entry: Mapping[str, Any], shuffled: bool) -> dict[str, float | No
     """
     photo = retrieved(entry)
     if shuffled:
-        return {'neighbours': _mean(entry, 'surviving'), 'retrieval gain': photo.gain if photo else None}
+        gain = beyond_chance({NEIGHBOURS: _mean(entry, NEIGHBOURS)}, entry.get('floors', {}))
+        return {'neighbour gain': gain, 'retrieval gain': photo.gain if photo else None}
     return {'retrieval': photo.share if photo else None, 'ssim': _mean(entry, 'ssim')}
 
 
@@ -106,7 +124,7 @@ def graded(setting: Mapping[str, Any]) -> dict[str, Any]:
             and found
             and _rank(found, figures) > _rank(best['grade'], best['figures'])
         ):
-            best = {'grade': found, 'attack': entry['name'], 'figures': {**figures, **_retrieval(entry)}}
+            best = {'grade': found, 'attack': entry['name'], 'figures': {**figures, **_shares(entry, shuffled)}}
     return {**best, 'apart': apart}
 
 
@@ -134,16 +152,25 @@ def _subject(found: str) -> str:
     return {COMES: 'The picture comes back', PARTLY: 'The picture partly comes back', LITTLE: 'Little came back'}[found]
 
 
-def _retrieval(entry: Mapping[str, Any]) -> dict[str, float]:
-    photo = retrieved(entry)
-    return {} if photo is None else {f'photo {name}': value for name, value in photo._asdict().items()}
+def _shares(entry: Mapping[str, Any], shuffled: bool) -> dict[str, float]:
+    """Return what the figures were made of: neighbours and their chance, photo retrieval with floor and ceiling."""
+    share, photo = _mean(entry, NEIGHBOURS), retrieved(entry)
+    made = {} if photo is None else {f'photo {name}': value for name, value in photo._asdict().items()}
+    if share is None or not shuffled:
+        return made
+    return {
+        'neighbours': share,
+        'neighbour chance': entry.get('floors', {}).get('chance', {}).get(NEIGHBOURS, 0.0),
+        **made,
+    }
 
 
 def _figures(figures: Mapping[str, float | None]) -> str:
     """Return the two figures in words."""
     said = []
     if figures.get('neighbours') is not None:
-        said.append(f'{figures["neighbours"]:.0%} of the neighbours among the kept pieces are right')
+        luck = f' (chance {figures["neighbour chance"]:.0%})' if figures.get('neighbour chance') else ''
+        said.append(f'{figures["neighbours"]:.0%} of the neighbours among the kept pieces are right{luck}')
     if figures.get('photo share') is not None:
         said.append(
             f'{figures["photo share"]:.0%} of the recovered pictures pick their photo '
