@@ -162,6 +162,11 @@ def minutes(text: str) -> float:
     return _number(text, float, 0, 'a number of minutes of at least 0')
 
 
+def some_minutes(text: str) -> float:
+    """Convert a finite number above 0."""
+    return _number(text, float, sys.float_info.min, 'a number of minutes above 0')
+
+
 def _number(text: str, kind: Callable[[str], Number], least: int, what: str) -> Number:
     try:
         value = kind(text)

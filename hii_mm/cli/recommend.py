@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('photos', nargs='+', metavar='PHOTOS', help='your plain photos: a folder, or files')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder of the report; earlier results are reused')
     parser.add_argument(
-        '--minutes', type=arguments.minutes, default=10.0, metavar='M', help='stop after this time (10)'
+        '--minutes', type=arguments.some_minutes, default=10.0, metavar='M', help='stop after this time (10)'
     )
     parser.add_argument(
         '--classes', type=arguments.count, metavar='N', help='number of classes that a classifier will learn'

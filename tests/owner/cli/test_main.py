@@ -112,6 +112,7 @@ def test_words_that_name_no_command(capsys, words, prog, message):
         (['preview', 'a.png'], 'the following arguments are required: --out'),
         (['preview', 'a.png', '--out'], '--out: expected one argument'),
         (['attack', 'a', '--out', 'r', '--budget', 'nan'], '--budget: must be a number of minutes of at least 0'),
+        (['recommend', 'a', '--out', 'r', '--minutes', '0'], '--minutes: must be a number of minutes above 0, got'),
         (['attack', 'a', '--out', 'r', '--attacks', ','], "--attacks: must name at least one, got ','"),
         (['attack', 'a', '--out', 'r', '--checkpoint', 'parrot'], "--checkpoint: must be ATTACK=FILE, got 'parrot'"),
         (['attack-train', 'parrot', '--public', 'a', '--out', 'b', '--steps', '0'], '--steps: must be a whole number'),
