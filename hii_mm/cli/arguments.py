@@ -167,7 +167,7 @@ def some_minutes(text: str) -> float:
     return _number(text, float, sys.float_info.min, 'a number of minutes above 0')
 
 
-def _number(text: str, kind: Callable[[str], Number], least: int, what: str) -> Number:
+def _number(text: str, kind: Callable[[str], Number], least: float, what: str) -> Number:
     try:
         value = kind(text)
     except ValueError:
