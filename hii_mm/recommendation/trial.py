@@ -23,7 +23,7 @@ from .settings import SWEEP
 
 GALLERY = 100  # photos that recovered ones must pick theirs from; those that are attacked are among them
 MOST = 40  # photos that are attacked
-FASTER = 2  # times as many photos are begun as the recorded seconds allow: most machines are faster, and time ends a run
+FASTER = 2  # times as many photos as the recorded seconds allow: most machines are faster, and time ends a run
 HW = tuple[int, int]
 Item = TypeVar('Item')
 
