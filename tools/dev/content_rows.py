@@ -19,6 +19,7 @@ from hii_mm.attacks.evaluation.summary import summary
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT / 'data' / 'gcompris'
 SIDE = 224
+SETS = ('gcompris', 'noise-gcompris', 'small-gcompris')  # of docs/data/audit.json: the same photographs
 Row = dict[str, Any]
 
 
@@ -75,7 +76,7 @@ def scene_rows(attacks: Mapping[str, str]) -> list[Row]:
     rows = []
     for preset in attacks:
         label = Scheme.preset(preset).label
-        known = [r for r in audit if r['setting'] == label and r['set'] in ('gcompris', 'noise-gcompris')]
+        known = [r for r in audit if r['setting'] == label and r['set'] in SETS]
         known = [r for r in known if r['attack'] not in ('identity', 'linkage') and 'photo' in r['metrics']]
         images = known[0]['images']
         counts = {'photo': images, 'classes': sum(sure)}

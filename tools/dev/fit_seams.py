@@ -31,6 +31,7 @@ SCHEMES = [
     *(Scheme(16, gap=gap) for gap in range(5)),
     *(Scheme(16, gap=2, noise=noise) for noise in (16, 32)),
     *(Scheme(8, gap=gap) for gap in range(3)),
+    Scheme(8, gap=2, noise=16),
     *(Scheme(32, gap=gap) for gap in (0, 2)),
     *(Scheme(16, strategy='both', gap=gap) for gap in (0, 1)),
     *(Scheme(32, strategy='both', grid=grid, gap=gap) for grid in (2, 4) for gap in (0, 1)),

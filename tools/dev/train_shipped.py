@@ -34,6 +34,7 @@ STEPS = {
     Scheme(16, gap=2, noise=16): 4000,
     Scheme(16, gap=2, noise=32): 4000,
     Scheme(16, gap=4): 3000,
+    Scheme(8, gap=2): 12000,
 }
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from hii_mm import Scheme
 
-SCHEMES = (Scheme(16), Scheme.preset('light'), Scheme(16, strategy='both', gap=1))
+SCHEMES = tuple(map(Scheme.preset, ('paper-rs', 'light', 'strong', 'mixed')))
 
 
 def sheet(folder: Path) -> Image.Image:
@@ -42,4 +42,4 @@ if __name__ == '__main__':
     parser.add_argument('--data', type=Path, default=Path('data/fashion-scene'))
     parser.add_argument('--out', type=Path, default=Path('docs/images/fashion_scene.webp'))
     args = parser.parse_args()
-    sheet(args.data / 'val').resize((800, 400)).save(args.out, quality=70)
+    sheet(args.data / 'val').resize((800, 480)).save(args.out, quality=70)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from table_columns import Column, Row, Table, accuracy_of, by_accuracy, chance_of, curve_of, found_of, trial_of
 
-SHORT = ('vit-plain', 'rs-gap-0', 'mi', 'rs-gap-2-noise-16', 'rs-gap-4', 'rs-gap-2-noise-32', 'rs-on-mi-gap-1')
+SHORT = ('vit-plain', 'rs-gap-0', 'mi', 'rs-p8-gap-2', 'rs-gap-2-noise-16', 'rs-gap-4', 'rs-on-mi-gap-1')
 
 
 def _short(rows: list[Row]) -> list[Row]:
@@ -14,7 +14,8 @@ def _short(rows: list[Row]) -> list[Row]:
 
 def _noise(rows: list[Row]) -> list[Row]:
     """Return the rows of shuffles with noise and of those beside which it is added, without tone."""
-    without = {f'RS p 16, gap {gap}' for gap in (0, 1, 2, 4)} | {f'RS on MI p 16, grid 2, gap {gap}' for gap in (0, 1)}
+    without = {f'RS p 16, gap {gap}' for gap in (0, 1, 2, 4)} | {'RS p 8, gap 2'}
+    without |= {f'RS on MI p 16, grid 2, gap {gap}' for gap in (0, 1)}
     chosen = [row for row in rows if row['scheme'] in without or ', noise' in row['scheme']]
     return by_accuracy([row for row in chosen if 'tone' not in row['scheme']])
 

@@ -114,10 +114,10 @@ TABLES = {
                 'RS p 16, gap 0': 'paper-rs',
                 'MI p 16, grid 2': 'paper-mi',
                 'RS p 16, gap 2, noise 16': 'light-v1',
-                'RS p 16, gap 2, noise 32': 'strong-v1',
+                'RS p 8, gap 2': 'strong-v1',
                 'RS on MI p 16, grid 2, gap 1': 'mixed-v1',
             },
-            ('gcompris', 'noise-gcompris'),
+            ('gcompris', 'noise-gcompris', 'small-gcompris'),
         ),
     ),
     'audit-noise': Table(

@@ -32,7 +32,7 @@ def test_encrypt_without_a_choice_lists_the_presets_and_the_options(src, key, tm
         for name in arguments.SCHEME:
             assert f'--{name.replace("_", "-")}' in said.err
         assert f'hii-mm recommend {src} --out report' in said.err
-        assert f'hii-mm attack {src} --preset light --out report' in said.err
+        assert f'hii-mm attack {src} --preset strong --out report' in said.err
         assert not (tmp_path / 'dst').exists()
 
 
