@@ -2,7 +2,7 @@
 # make test        tests of models, training and the project with OneDL's mm packages; STACK=openmmlab for those with
 #                  OpenMMLab's that depend on the packages (without attacks and runs of several processes)
 # make test-owner  tests of the owner's commands with the base install alone, and of the attacks with the extra `attacks`
-# make audit       attacks on public photographs with four schemes: what is recovered, as a table and reports
+# make audit       attacks on public photographs at many settings: what is recovered, as a table and reports
 # make zoo-check   lint the model zoo, and let its weights name test images; ARGS=--no-data accepts rows without data
 # make docs        the documentation site, in site/
 # Each sets up what it needs by itself, in .venv-*. ARGS="-k grid" goes on to pytest.

@@ -111,8 +111,8 @@ def _commands(args: argparse.Namespace, flags: list[str]) -> list[str]:
 
 def _what_now(args: argparse.Namespace, flags: list[str]) -> list[str]:
     """Return what an owner can do where no setting holds, in lines."""
-    sweep = ['hii-mm', 'attack', _source(args), '--strategy', 'both', '--patch-size', '32', '--grid', '4']
-    sweep += ['--sweep', 'gap=0:3', '--out', f'{args.out.rstrip("/")}-sweep']
+    sweep = ['hii-mm', 'attack', _source(args), '--strategy', 'shuffle', '--patch-size', '8', '--gap', '2']
+    sweep += ['--sweep', 'noise=16:48:16', '--out', f'{args.out.rstrip("/")}-sweep']
     return [
         'Do not hand them over to somebody who must not see what that picture shows. What you can do:',
         '- leave out the photos that report.html shows as exposed, and try the others again;',

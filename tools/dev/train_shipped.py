@@ -35,6 +35,7 @@ STEPS = {
     Scheme(16, gap=2, noise=32): 4000,
     Scheme(16, gap=4): 3000,
     Scheme(8, gap=2): 12000,
+    Scheme(8, gap=2, noise=16): 12000,
 }
 
 
