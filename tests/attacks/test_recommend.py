@@ -302,7 +302,10 @@ def test_photos_come_back_and_the_command_says_so(photos, tmp_path, capsys, two_
     assert lines[-4] == '  hii-mm encrypt PHOTOS PHOTOS-encrypted --key owner.key --preset light-v1'
     assert lines[-3] == ALSO
     sweep = shlex.split(lines[told - 1])
-    assert sweep[:3] == ['hii-mm', 'attack', 'PHOTOS'] and parsers()['attack'].parse_args(sweep[2:]).sweep == 'gap=0:3'
+    assert (
+        sweep[:3] == ['hii-mm', 'attack', 'PHOTOS']
+        and parsers()['attack'].parse_args(sweep[2:]).sweep == 'noise=16:48:16'
+    )
     assert lines[-2:] == [f'All pictures: {out / name}' for name in ('explore.html', 'report.html')]
     report = json.loads((out / 'report.json').read_text())
     assert report['command'].startswith('hii-mm recommend ')
