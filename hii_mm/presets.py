@@ -97,7 +97,7 @@ MEASURED: Mapping[Scheme, Figure] = MappingProxyType(
         Scheme(16, gap=2, noise=16): Figure(0.150072, 'context', 'surviving', 'audit.json'),
         Scheme(16, gap=2, noise=32): Figure(0.106501, 'context', 'surviving', 'audit.json'),
         Scheme(8, gap=2): Figure(0.140193, 'context', 'surviving', 'audit.json'),
-        Scheme(8, gap=2, noise=16): Figure(0.038366, 'jigsaw', 'surviving', 'audit.json'),
+        Scheme(8, gap=2, noise=16): Figure(0.042075, 'context', 'surviving', 'audit.json'),
         Scheme(16, gap=3): Figure(0.203493, 'jigsaw', 'surviving', 'audit.json'),
         Scheme(16, gap=4): Figure(0.238536, 'context', 'surviving', 'audit.json'),
         Scheme(32, gap=2): Figure(0.932234, 'jigsaw', 'surviving', 'audit.json'),
