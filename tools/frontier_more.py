@@ -16,7 +16,6 @@ IMAGES = {  # of the rows of DETECTIONS, and the setting whose attack is theirs
     '2 x 2 sub-patches of 16-pixel patches mixed': 'mi',
     '16-pixel patches shuffled': 'rs-gap-0',
     'light-v1': 'rs-gap-2-noise-16',
-    'strong-v1': 'rs-p8-gap-2',
 }
 BESIDE = ('rs-gap-2', 'rs-gap-2-noise-16', 'rs-on-mi', 'rs-gap-4')  # what other options compare with
 LONGER = ('epochs', 'machine', 'date', 'seeds', 'accuracy', 'interval', 'deviation', 'share', 'curve')

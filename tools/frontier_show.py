@@ -170,7 +170,7 @@ COMMANDS = {
     'trials': 'python tools/frontier.py try',
     'options': 'python tools/frontier.py run; python tools/frontier.py attack --steps 600 --attacks context jigsaw',
     'boxes': 'python tools/train.py CONFIG; '
-    'python tools/frontier.py attack --data data/fashion-det --settings mi rs-gap-0 rs-gap-2-noise-16 rs-p8-gap-2 '
+    'python tools/frontier.py attack --data data/fashion-det --settings mi rs-gap-0 rs-gap-2-noise-16 '
     '--out zoo/frontier/boxes',
 }
 
