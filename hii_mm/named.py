@@ -30,7 +30,7 @@ NAMED: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
             dict(patch_size=16, gap=2, noise=16),
         ),
         'strong-v1': (
-            'remove 2 pixels around each patch of 8 pixels, which leaves a quarter of them, and shuffle the rest',
+            'remove 2 pixels around each patch of 8 pixels, which leaves a quarter of its pixels, and shuffle the rest',
             dict(patch_size=8, gap=2),
         ),
         'mixed-v1': (

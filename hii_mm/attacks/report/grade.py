@@ -42,9 +42,11 @@ def beyond_chance(metrics: Mapping[str, Any], floors: Mapping[str, Any]) -> floa
 
     Equal pieces stand for each other: of a picture with a white background most neighbours are right in any order.
 
+    (share - chance) / (1 - chance), in [0, 1]; the rule is in docs/reference/report_format.md.
+
     Args:
-        metrics: means by name, or those of one picture.
-        floors: of the same.
+        metrics: shares in [0, 1] by name: means, or those of one picture.
+        floors: of the same; without the floor 'chance' it is 0.
     """
     share = metrics.get(NEIGHBOURS)
     if share is None:
